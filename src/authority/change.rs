@@ -1,0 +1,148 @@
+//! One change: its rows, its events with their place in the chain, and the answer kept for a retry, in one transaction.
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Authority;
+use super::caller::{Call, Caller, Operation};
+use super::error::Error;
+use super::idempotency::{Begun, InFlightGuard, KeptIdempotency};
+use crate::domain::event::{Actor, EventRow, NewEvent};
+use crate::domain::id::EventId;
+use crate::domain::timestamp::Timestamp;
+use crate::storage::{Tx, events, idempotent_answers, installation};
+
+/// How long the answer to a request with an Idempotency-Key is kept.
+const ANSWER_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// A change that has begun: it holds the head lock until it is committed or dropped, and a dropped one leaves no trace.
+pub struct Change {
+    pub(super) authority: Arc<Authority>,
+    pub(super) tx: Tx,
+    pub(super) now: Timestamp,
+    pub(super) actor: Actor,
+    pub(super) caller: Option<Caller>,
+    pub(super) if_match: Option<i64>,
+    request_id: Option<String>,
+    source_ip: Option<String>,
+    events: Vec<NewEvent>,
+    kept: Option<KeptIdempotency>,
+    _in_flight: Option<InFlightGuard>,
+}
+
+impl Authority {
+    /// Begins what a caller asked for, or finds the answer he was given before.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the power; [`Error::IdempotencyKeyReused`]; [`Error::Unavailable`].
+    pub async fn begin(self: &Arc<Self>, call: &Call, operation: Operation) -> Result<Begun, Error> {
+        call.caller.demand(operation.power)?;
+        let in_flight = match &call.idempotency {
+            Some(idempotency) => Some(self.in_flight.enter(idempotency.key_hash(&call.caller)).await?),
+            None => None,
+        };
+        let mut tx = self.database.write().await?;
+        // Read after the lock: times in the chain never run backwards.
+        let now = self.clock.now();
+        let kept = match &call.idempotency {
+            None => None,
+            Some(idempotency) => match idempotency.find(self, &call.caller, &mut tx, now).await? {
+                Ok(answer) => return Ok(Begun::Replay(answer)),
+                Err(kept) => Some(kept),
+            },
+        };
+        Ok(Begun::Change(Box::new(Change {
+            authority: Arc::clone(self),
+            tx,
+            now,
+            actor: call.caller.actor(),
+            caller: Some(call.caller.clone()),
+            if_match: call.if_match,
+            request_id: Some(call.request_id.clone()),
+            source_ip: call.source_ip.map(|address| address.to_string()),
+            events: Vec::new(),
+            kept,
+            _in_flight: in_flight,
+        })))
+    }
+
+    /// Begins what the authority does by itself, or on behalf of `actor`.
+    pub(super) async fn begin_as(self: &Arc<Self>, actor: Actor) -> Result<Change, Error> {
+        let tx = self.database.write().await?;
+        Ok(Change {
+            authority: Arc::clone(self),
+            tx,
+            now: self.clock.now(),
+            actor,
+            caller: None,
+            if_match: None,
+            request_id: None,
+            source_ip: None,
+            events: Vec::new(),
+            kept: None,
+            _in_flight: None,
+        })
+    }
+}
+
+impl Change {
+    /// Notes what happened; it gets its place in the chain when the change is committed.
+    pub(super) fn note(&mut self, event: NewEvent) {
+        self.events.push(event);
+    }
+
+    /// # Errors
+    /// [`Error::VersionMismatch`] when the caller saw another version than the one at hand.
+    pub(super) fn check_version(&self, version: i64) -> Result<(), Error> {
+        match self.if_match {
+            Some(seen) if seen != version => Err(Error::VersionMismatch),
+            _ => Ok(()),
+        }
+    }
+
+    /// Commits, with `answer` kept for a retry where the caller asked for that, and takes the change into memory. Only then may he be told.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: nothing was changed, or the change is durable but could not be read back yet.
+    pub async fn commit(mut self, answer: &[u8]) -> Result<(), Error> {
+        if let Some(kept) = self.kept.take() {
+            let sealed = kept.seal(&self.authority, answer)?;
+            idempotent_answers::insert(&mut self.tx, kept.key_hash(), &sealed, self.now + ANSWER_KEPT).await?;
+        }
+        let authority = Arc::clone(&self.authority);
+        let notify = !self.events.is_empty();
+        self.chain_events().await?;
+        self.tx.commit().await?;
+        if notify { authority.catch_up().await } else { Ok(()) }
+    }
+
+    async fn chain_events(&mut self) -> Result<(), Error> {
+        if self.events.is_empty() {
+            return Ok(());
+        }
+        let mut head = installation::head(&mut self.tx).await?;
+        for event in std::mem::take(&mut self.events) {
+            let id: EventId = self.authority.random.id(self.now);
+            head.rev += 1;
+            let row = EventRow {
+                rev: head.rev,
+                id: id.to_string(),
+                event: event.event,
+                organization_id: event.organization_id.map(|id| id.to_string()),
+                subject_kind: event.subject.kind().to_owned(),
+                subject_id: event.subject.id().to_owned(),
+                data: event.data.to_string(),
+                before: event.before.map(|before| before.to_string()),
+                actor_id: self.actor.id.clone(),
+                actor_source: self.actor.source.to_owned(),
+                actor_name: self.actor.name.clone(),
+                request_id: self.request_id.clone(),
+                source_ip: self.source_ip.clone(),
+                created_at: self.now.millis(),
+                previous_hash: head.event_hash,
+            };
+            head.event_hash = row.hash();
+            events::insert(&mut self.tx, &row, &head.event_hash).await?;
+        }
+        Ok(installation::move_head(&mut self.tx, &head).await?)
+    }
+}

@@ -1,0 +1,85 @@
+//! What the authority does by itself: follow the chain, write counts, tend the keys, forget what has expired.
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::Authority;
+use super::error::Error;
+use super::revoke::KEPT_AFTER_EXPIRY;
+use crate::domain::usage::KEPT_HOURS;
+use crate::storage::{idempotent_answers, revoked_tokens, usage};
+
+const TICK: Duration = Duration::from_secs(1);
+/// Counts are written every this many ticks, so kill -9 loses at most five seconds of them (F28).
+const FLUSH_TICKS: u64 = 3;
+const KEY_TICKS: u64 = 10;
+const PURGE_TICKS: u64 = 3600;
+/// A batch is tried again within seconds; its id is kept for a day.
+const BATCH_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+impl Authority {
+    /// Runs until `stop` says true, then writes what is left.
+    pub async fn keep_house(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut interval = tokio::time::interval(TICK);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ticks: u64 = 0;
+        loop {
+            tokio::select! {
+                _ = interval.tick() => {
+                    ticks += 1;
+                    self.report("following the chain", self.catch_up().await);
+                    if ticks.is_multiple_of(FLUSH_TICKS) {
+                        self.report("writing counts", self.flush_uses().await);
+                        self.report("writing failed authentications", self.flush_failures(false).await);
+                    }
+                    if ticks % KEY_TICKS == 1 {
+                        self.report("tending the signing keys", self.tend_signing_keys().await);
+                    }
+                    if ticks % PURGE_TICKS == 1 {
+                        self.report("forgetting what has expired", self.purge().await);
+                    }
+                }
+                () = self.uses.first_use() => self.report("writing a first use", self.flush_uses().await),
+                () = stopped(&mut stop) => break,
+            }
+        }
+        self.report("writing counts", self.flush_uses().await);
+        self.report("writing failed authentications", self.flush_failures(true).await);
+    }
+
+    /// Everything that may be due, at once: for a clock that was moved.
+    ///
+    /// # Errors
+    /// [`Error`] of the first thing that could not be done.
+    pub async fn tick(self: &Arc<Self>) -> Result<(), Error> {
+        self.catch_up().await?;
+        self.flush_uses().await?;
+        self.flush_failures(false).await?;
+        self.tend_signing_keys().await?;
+        self.purge().await
+    }
+
+    async fn purge(&self) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut tx = self.database.write().await?;
+        idempotent_answers::purge(&mut tx, now).await?;
+        revoked_tokens::purge(&mut tx, now - KEPT_AFTER_EXPIRY).await?;
+        usage::purge(&mut tx, now.hour() - KEPT_HOURS, now - BATCH_KEPT).await?;
+        tx.commit().await?;
+        self.directory.purge_revoked_tokens(now - KEPT_AFTER_EXPIRY);
+        Ok(())
+    }
+
+    fn report(&self, what: &str, result: Result<(), Error>) {
+        if let Err(error) = result {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, "{what} failed; it is tried again");
+        }
+    }
+}
+
+/// Resolves when `stop` says true, or nobody can say it any more.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}

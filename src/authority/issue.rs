@@ -1,0 +1,186 @@
+//! Issuing an access token for the client_credentials grant (RFC 6749 §4.4, RFC 8707 §2, RFC 9068 §2): no row is read and none written.
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chancery_verifier::{AccessToken, Algorithm, Audience, Principal, Scope, TokenType};
+
+use super::Authority;
+use super::authenticate::Authenticated;
+use crate::directory::{ApplicationEntry, Catalogue};
+use crate::domain::application::{ACCESS_TOKEN_TTL, DEFAULT_ACCESS_TOKEN_TTL};
+use crate::domain::resource_server::ResourceServer;
+use crate::keys::signer::SigningFailed;
+use crate::random::NoRandomness;
+
+/// The bounds of a `scope` parameter (case 171).
+pub const MAX_SCOPE_TOKENS: usize = 100;
+pub const MAX_SCOPE_BYTES: usize = 4096;
+
+/// What is asked for.
+#[derive(Default)]
+pub struct TokenRequest {
+    /// `None` asks for all the application holds.
+    pub scope: Option<Scope>,
+    /// The identifier of a resource server (RFC 8707).
+    pub resource: Option<String>,
+    /// Must be the application's own, if given.
+    pub organization: Option<String>,
+}
+
+/// RFC 6749 §5.1.
+pub struct IssuedToken {
+    pub access_token: String,
+    /// Seconds.
+    pub expires_in: u64,
+    pub scope: Option<Scope>,
+}
+
+/// Why no token was issued, to an authenticated client.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    #[error("the scope is not within what this client holds for the resource")]
+    InvalidScope,
+    #[error("the resource is unknown, or not granted to this client")]
+    UnknownTarget,
+    #[error("several resources are possible: name one with the resource parameter")]
+    AmbiguousTarget,
+    #[error("the organization is not this client's")]
+    OtherOrganization,
+    #[error("no key is active for the resource's algorithm")]
+    NoKey,
+    #[error(transparent)]
+    Signing(#[from] SigningFailed),
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+}
+
+/// The resource server a token is for, or the issuer itself while none is registered.
+enum Target {
+    Registered(Arc<ResourceServer>),
+    Issuer,
+}
+
+impl Authority {
+    /// Issues a token to a client that authenticated, and counts the use.
+    ///
+    /// # Errors
+    /// [`IssueError`]; then nothing was issued and nothing counted.
+    pub fn issue(&self, client: &Authenticated, request: &TokenRequest, source: Option<IpAddr>) -> Result<IssuedToken, IssueError> {
+        let application = &client.application;
+        if request.organization.as_ref().is_some_and(|organization| *organization != application.organization_id.to_string()) {
+            return Err(IssueError::OtherOrganization);
+        }
+        let catalogue = self.directory.catalogue();
+        let target = target(&catalogue, application, request.resource.as_deref(), &self.settings.issuer)?;
+        let now = self.clock.now();
+        let audience = target.identifier(&self.settings.issuer);
+        let scope = grant(&catalogue, application, request.scope.as_ref(), audience)?;
+        let expires_in = u64::from(target.lifetime(application));
+        let organization = self.directory.organization(application.organization_id).ok_or(IssueError::UnknownTarget)?;
+        let client_id = application.client_id.to_string();
+        let claims = AccessToken {
+            iss: self.settings.issuer.clone(),
+            sub: client_id.clone(),
+            aud: Audience(audience.to_owned()),
+            exp: now.seconds() + expires_in,
+            iat: now.seconds(),
+            jti: URL_SAFE_NO_PAD.encode(self.random.bytes::<16>()?.as_ref()),
+            client_id,
+            org_id: application.organization_id.to_string(),
+            scope: scope.clone(),
+            principal: Principal::Organization { id: organization.principal.to_string() },
+            cred: client.secret.id.to_string(),
+            generation: client.secret.generation,
+            nbf: None,
+            custom: target.claims(),
+        };
+        let algorithm = target.algorithm(now);
+        let access_token = self.ring.snapshot().signer(algorithm).ok_or(IssueError::NoKey)?.sign(target.typ(), &claims)?;
+        self.uses.note(&client.secret, application.id, now, source);
+        Ok(IssuedToken { access_token, expires_in, scope })
+    }
+}
+
+impl Target {
+    fn identifier<'a>(&'a self, issuer: &'a str) -> &'a str {
+        match self {
+            Self::Registered(server) => &server.identifier,
+            Self::Issuer => issuer,
+        }
+    }
+
+    fn algorithm(&self, now: crate::domain::timestamp::Timestamp) -> Algorithm {
+        match self {
+            Self::Registered(server) => server.signing.algorithm(now),
+            Self::Issuer => Algorithm::ES256,
+        }
+    }
+
+    fn typ(&self) -> TokenType {
+        match self {
+            Self::Registered(server) => server.token_typ,
+            Self::Issuer => TokenType::AccessToken,
+        }
+    }
+
+    fn claims(&self) -> serde_json::Map<String, serde_json::Value> {
+        match self {
+            Self::Registered(server) => server.claims.clone(),
+            Self::Issuer => serde_json::Map::new(),
+        }
+    }
+
+    /// The shorter of what the application and the resource server ask for, seconds.
+    fn lifetime(&self, application: &ApplicationEntry) -> u32 {
+        let of_server = match self {
+            Self::Registered(server) => server.access_token_ttl,
+            Self::Issuer => None,
+        };
+        let asked = [application.access_token_ttl, of_server].into_iter().flatten().min();
+        asked.unwrap_or(DEFAULT_ACCESS_TOKEN_TTL).clamp(*ACCESS_TOKEN_TTL.start(), *ACCESS_TOKEN_TTL.end())
+    }
+}
+
+/// RFC 8707 §2, RFC 9068 §3: which resource server is meant. An unknown one and one that is not granted get the same answer.
+fn target(catalogue: &Catalogue, application: &ApplicationEntry, asked: Option<&str>, issuer: &str) -> Result<Target, IssueError> {
+    let registered = |identifier: &str| catalogue.resource_servers.get(identifier).cloned().map(Target::Registered);
+    let may = |identifier: &str| application.resources.as_ref().is_none_or(|own| own.iter().any(|own| own == identifier));
+    if let Some(asked) = asked {
+        if catalogue.resource_servers.is_empty() && asked == issuer {
+            return Ok(Target::Issuer);
+        }
+        return registered(asked).filter(|_| may(asked)).ok_or(IssueError::UnknownTarget);
+    }
+    let mut possible = catalogue.resource_servers.keys().filter(|identifier| may(identifier));
+    match (possible.next(), possible.next()) {
+        (Some(only), None) => registered(only).ok_or(IssueError::UnknownTarget),
+        (Some(_), Some(_)) => {
+            let default = catalogue.default.as_deref().filter(|default| may(default));
+            default.and_then(registered).ok_or(IssueError::AmbiguousTarget)
+        }
+        (None, _) if catalogue.resource_servers.is_empty() => Ok(Target::Issuer),
+        (None, _) => Err(IssueError::UnknownTarget),
+    }
+}
+
+/// RFC 6749 §3.3: all of what is asked, or nothing; what the application holds for another resource is not for this one.
+fn grant(
+    catalogue: &Catalogue,
+    application: &ApplicationEntry,
+    asked: Option<&Scope>,
+    audience: &str,
+) -> Result<Option<Scope>, IssueError> {
+    let granted = match asked.filter(|scope| !scope.is_empty()) {
+        Some(asked) => {
+            let all_for_audience = asked.iter().all(|token| catalogue.is_for(token.as_str(), audience));
+            if !asked.is_subset(&application.scope) || !all_for_audience {
+                return Err(IssueError::InvalidScope);
+            }
+            asked.clone()
+        }
+        None => application.scope.iter().filter(|token| catalogue.is_for(token.as_str(), audience)).cloned().collect(),
+    };
+    Ok(Some(granted).filter(|scope| !scope.is_empty()))
+}

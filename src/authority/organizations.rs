@@ -1,0 +1,152 @@
+//! Organizations: register, change, suspend, reactivate, delete. Suspending or deleting one kills everything under it.
+use serde_json::json;
+
+use super::Authority;
+use super::caller::Caller;
+use super::change::Change;
+use super::error::Error;
+use crate::domain::event::{NewEvent, Subject};
+use crate::domain::management_key::{Power, Reach};
+use crate::domain::organization::{NewOrganization, Organization, OrganizationChange, OrganizationPrincipal, OrganizationStatus};
+use crate::domain::page::{Cursor, Page, PageRequest};
+use crate::storage::{client_secrets, organizations};
+
+const NAME: &str = "organization";
+
+impl Authority {
+    pub async fn find_organization(&self, caller: &Caller, id: &str) -> Result<Organization, Error> {
+        let reach = caller.demand(Power::OrganizationsRead)?;
+        organizations::find(&mut self.database.read().await?, reach, id).await?.ok_or(Error::NotFound(NAME))
+    }
+
+    pub async fn find_organization_by_external_id(&self, caller: &Caller, external_id: &str) -> Result<Organization, Error> {
+        let reach = caller.demand(Power::OrganizationsRead)?;
+        organizations::find_by_external_id(&mut self.database.read().await?, reach, external_id).await?.ok_or(Error::NotFound(NAME))
+    }
+
+    pub async fn list_organizations(
+        &self,
+        caller: &Caller,
+        search: Option<&str>,
+        request: &PageRequest,
+    ) -> Result<Page<Organization>, Error> {
+        let reach = caller.demand(Power::OrganizationsRead)?;
+        let mut tx = self.database.read().await?;
+        if let Some(Cursor::After(id) | Cursor::Before(id)) = &request.cursor {
+            organizations::find(&mut tx, reach, id).await?.ok_or(Error::InvalidCursor)?;
+        }
+        Ok(organizations::list(&mut tx, reach, search, request).await?)
+    }
+}
+
+impl Change {
+    fn caller_reach(&self) -> Reach {
+        self.caller.as_ref().map_or(Reach::Installation, Caller::reach)
+    }
+
+    pub(super) fn reach(&self) -> Reach {
+        self.caller_reach()
+    }
+
+    /// # Errors
+    /// [`Error::Forbidden`] for a caller that is bound to one organization.
+    pub(super) fn demand_installation(&self) -> Result<(), Error> {
+        self.caller.as_ref().map_or(Ok(()), Caller::demand_installation)
+    }
+
+    pub async fn register_organization(&mut self, new: NewOrganization) -> Result<Organization, Error> {
+        self.demand_installation()?;
+        let organization = Organization {
+            id: self.authority.random.id(self.now),
+            name: new.name,
+            domains: [],
+            metadata: new.metadata,
+            external_id: new.external_id,
+            status: OrganizationStatus::Active,
+            principal: OrganizationPrincipal { id: self.authority.random.id(self.now) },
+            created_at: self.now,
+            updated_at: self.now,
+            version: 1,
+        };
+        organizations::insert(&mut self.tx, &organization).await.map_err(external_id_taken)?;
+        self.note_organization("organization.created", &organization, None);
+        Ok(organization)
+    }
+
+    pub async fn change_organization(&mut self, id: &str, change: OrganizationChange) -> Result<Organization, Error> {
+        let before = self.organization(id).await?;
+        let mut organization = before.clone();
+        if let Some(name) = change.name {
+            organization.name = name;
+        }
+        if let Some(external_id) = change.external_id {
+            organization.external_id = external_id;
+        }
+        if let Some(metadata) = change.metadata {
+            organization.metadata = metadata;
+        }
+        self.store_organization(&mut organization).await?;
+        self.note_organization("organization.updated", &organization, Some(&before));
+        Ok(organization)
+    }
+
+    /// Suspends it: no token is issued, none is active, its management keys are dead. Doing it again changes nothing.
+    pub async fn suspend_organization(&mut self, id: &str) -> Result<Organization, Error> {
+        self.set_status(id, OrganizationStatus::Suspended, "organization.suspended").await
+    }
+
+    /// Its secrets obtain tokens again; the tokens from before the suspension stay dead.
+    pub async fn reactivate_organization(&mut self, id: &str) -> Result<Organization, Error> {
+        self.set_status(id, OrganizationStatus::Active, "organization.reactivated").await
+    }
+
+    pub async fn delete_organization(&mut self, id: &str) -> Result<(), Error> {
+        self.demand_installation()?;
+        let organization = self.organization(id).await?;
+        organizations::delete(&mut self.tx, organization.id).await?;
+        self.note_organization("organization.deleted", &organization, Some(&organization));
+        Ok(())
+    }
+
+    async fn set_status(&mut self, id: &str, status: OrganizationStatus, event: &str) -> Result<Organization, Error> {
+        self.demand_installation()?;
+        let before = self.organization(id).await?;
+        if before.status == status {
+            return Ok(before);
+        }
+        let mut organization = Organization { status, ..before.clone() };
+        self.store_organization(&mut organization).await?;
+        if status == OrganizationStatus::Suspended {
+            client_secrets::raise_generations_of_organization(&mut self.tx, &organization.id.to_string()).await?;
+        }
+        self.note_organization(event, &organization, Some(&before));
+        Ok(organization)
+    }
+
+    /// The organization, if it is the caller's to change and he saw its latest version.
+    async fn organization(&mut self, id: &str) -> Result<Organization, Error> {
+        let reach = self.caller_reach();
+        let organization = organizations::find(&mut self.tx, reach, id).await?.ok_or(Error::NotFound(NAME))?;
+        self.check_version(organization.version)?;
+        Ok(organization)
+    }
+
+    async fn store_organization(&mut self, organization: &mut Organization) -> Result<(), Error> {
+        (organization.updated_at, organization.version) = (self.now, organization.version + 1);
+        organizations::update(&mut self.tx, organization).await.map_err(external_id_taken)
+    }
+
+    fn note_organization(&mut self, event: &str, organization: &Organization, before: Option<&Organization>) {
+        self.note(NewEvent {
+            event: event.into(),
+            organization_id: Some(organization.id),
+            subject: Subject::Organization(organization.id.to_string()),
+            data: json!(organization),
+            before: before.map(|before| json!(before)),
+        });
+    }
+}
+
+fn external_id_taken(error: crate::storage::StoreError) -> Error {
+    Error::taken(error, "external_id_taken", "another organization has this external_id")
+}

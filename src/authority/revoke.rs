@@ -1,0 +1,54 @@
+//! Revocation of one access token (RFC 7009): only it dies, its siblings live.
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Authority;
+use super::error::Error;
+use super::introspect::Asker;
+use crate::domain::event::{Actor, NewEvent, Subject};
+use crate::domain::timestamp::Timestamp;
+use crate::storage::revoked_tokens;
+
+/// An entry outlives its token by this much: clocks differ (K25).
+pub const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(60);
+
+/// Why a token was not revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeError {
+    /// RFC 7009 §2.1: "the request is refused and the client is informed".
+    #[error("the token was issued to another client")]
+    NotYours,
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+impl Authority {
+    /// Revokes a live token the asker may revoke. One that is not live needs no revoking (RFC 7009 §2.2).
+    ///
+    /// # Errors
+    /// [`RevokeError`]. When the store cannot hold it, it is not revoked, and nobody is told that it were.
+    pub async fn revoke_token(self: &Arc<Self>, asker: &Asker, token: &str) -> Result<(), RevokeError> {
+        let Some(claims) = self.valid(token) else { return Ok(()) };
+        if !asker.reaches(&claims) {
+            return Err(RevokeError::NotYours);
+        }
+        let actor = match asker {
+            Asker::Application(application) => Actor { id: application.client_id.to_string(), source: "api", name: None },
+            Asker::ManagementKey(caller) => caller.actor(),
+        };
+        let expires_at = Timestamp::from_millis(i64::try_from(claims.exp).unwrap_or(i64::MAX / 1000).saturating_mul(1000));
+        let mut change = self.begin_as(actor).await?;
+        if revoked_tokens::insert(&mut change.tx, &claims.jti, expires_at).await.map_err(Error::from)? {
+            change.note(NewEvent {
+                event: "token.revoked".into(),
+                organization_id: claims.org_id.parse().ok(),
+                data: json!({ "jti": claims.jti, "client_id": claims.client_id, "cred": claims.cred, "expires_at": expires_at }),
+                before: None,
+                subject: Subject::Token(claims.jti),
+            });
+        }
+        Ok(change.commit(&[]).await?)
+    }
+}

@@ -1,0 +1,107 @@
+//! Rotation: a new secret beside the old ones, which retire after an overlap that runs from now or from the new one's first use.
+use super::change::Change;
+use super::client_secrets::RevealedSecret;
+use super::error::Error;
+use crate::domain::client_secret::{ClientSecret, NewClientSecret, OverlapFrom, Rotation};
+use crate::domain::id::ClientSecretId;
+use crate::domain::timestamp::Timestamp;
+use crate::storage::client_secrets;
+
+/// What a rotation made of the secrets that were live before it.
+pub struct Rotated {
+    pub revealed: RevealedSecret,
+    /// Each with when it stops obtaining tokens; `None` until the new one is used.
+    pub retiring: Vec<(ClientSecretId, Option<Timestamp>)>,
+}
+
+impl Change {
+    /// Makes a new secret and retires all that are live. With an overlap of nothing from now, those and their tokens die at once.
+    pub async fn rotate_client_secrets(&mut self, application: &str, rotation: Rotation) -> Result<Rotated, Error> {
+        let mut application = self.application(application).await?;
+        let at_once = rotation.from == OverlapFrom::Now && rotation.overlap.is_zero();
+        if !at_once {
+            self.check_room(&application, 1).await?;
+        }
+        let live = self.live_secrets(&application).await?;
+        let new = NewClientSecret { name: rotation.name.clone(), expires_at: rotation.expires_at };
+        let revealed = self.make_secret(&application, new).await?;
+        let mut retiring = Vec::with_capacity(live.len());
+        for stored in live {
+            let before = stored.secret;
+            if at_once {
+                client_secrets::delete(&mut self.tx, before.id).await?;
+                self.note_secret("connect_application_secret.deleted", &before, Some(&before));
+                retiring.push((before.id, Some(self.now)));
+                continue;
+            }
+            let mut secret = before.clone();
+            secret.life.retire(revealed.secret.id, &rotation, self.now);
+            let secret = self.store_life(secret).await?;
+            retiring.push((secret.id, secret.expires_at));
+            self.note_secret("connect_application_secret.retiring", &secret, Some(&before));
+        }
+        self.store_application(&mut application).await?;
+        Ok(Rotated { revealed, retiring })
+    }
+
+    /// Takes the latest rotation back: the new secret and its tokens die, those still retiring live on without end.
+    pub async fn cancel_rotation(&mut self, application: &str) -> Result<Vec<ClientSecret>, Error> {
+        let mut application = self.application(application).await?;
+        let live = self.live_secrets(&application).await?;
+        let successor =
+            live.iter().filter_map(|stored| stored.secret.life.retirement).map(|retirement| retirement.successor.to_string()).max();
+        let Some(successor) = successor else {
+            return Err(Error::conflict("nothing_to_cancel", "no secret of this application is retiring"));
+        };
+        for stored in live {
+            let before = stored.secret;
+            if before.id.to_string() == successor {
+                client_secrets::delete(&mut self.tx, before.id).await?;
+                self.note_secret("connect_application_secret.deleted", &before, Some(&before));
+            } else if before.life.retirement.is_some() {
+                let mut secret = before.clone();
+                secret.life.retirement = None;
+                let secret = self.store_life(secret).await?;
+                self.note_secret("connect_application_secret.restored", &secret, Some(&before));
+            }
+        }
+        self.store_application(&mut application).await?;
+        let stored = client_secrets::of_application(&mut self.tx, application.id, self.now).await?;
+        Ok(stored.into_iter().map(|stored| stored.secret).collect())
+    }
+
+    /// A secret was used for the first time: overlaps that waited for it begin to run, and one of no length ends what it was for.
+    pub(super) async fn activate_secret(&mut self, id: ClientSecretId, at: Timestamp) -> Result<(), Error> {
+        let reach = self.reach();
+        let Some(stored) = client_secrets::find(&mut self.tx, reach, &id.to_string(), self.now).await? else { return Ok(()) };
+        let before = stored.secret;
+        if before.activated_at.is_some() {
+            return Ok(());
+        }
+        let secret = self.store_life(ClientSecret { activated_at: Some(at), ..before.clone() }).await?;
+        self.note_secret("connect_application_secret.activated", &secret, Some(&before));
+        for sibling in client_secrets::of_application(&mut self.tx, secret.application_id, self.now).await? {
+            let before = sibling.secret;
+            let Some(retirement) = before.life.retirement.filter(|retirement| retirement.successor == id && retirement.ends_at.is_none())
+            else {
+                continue;
+            };
+            if retirement.overlap.is_zero() {
+                client_secrets::delete(&mut self.tx, before.id).await?;
+                self.note_secret("connect_application_secret.deleted", &before, Some(&before));
+                continue;
+            }
+            let mut secret = before.clone();
+            secret.life.successor_used(at);
+            let secret = self.store_life(secret).await?;
+            self.note_secret("connect_application_secret.retiring", &secret, Some(&before));
+        }
+        Ok(())
+    }
+
+    async fn store_life(&mut self, mut secret: ClientSecret) -> Result<ClientSecret, Error> {
+        client_secrets::update_life(&mut self.tx, secret.id, &secret.life, secret.activated_at, self.now).await?;
+        (secret.updated_at, secret.status, secret.expires_at) = (self.now, secret.life.status(self.now), secret.life.ends_at());
+        Ok(secret)
+    }
+}

@@ -1,0 +1,143 @@
+//! Starting: the master key opens what it sealed or nothing starts; a first start makes all keys in one transaction.
+use std::sync::Arc;
+
+use chancery_verifier::Algorithm;
+use zeroize::Zeroizing;
+
+use super::error::Error;
+use super::{Authority, Settings};
+use crate::clock::Clock;
+use crate::directory::Directory;
+use crate::domain::credential::Secret;
+use crate::domain::event::Actor;
+use crate::keys::master::{MasterKey, MasterKeyError, MasterKeyPlace};
+use crate::keys::pepper::Pepper;
+use crate::keys::ring::{KeyRing, RingError};
+use crate::keys::seal::Sealer;
+use crate::random::{NoRandomness, Random};
+use crate::storage::{Database, StoreError, installation, signing_keys};
+
+const CANARY: &str = "canary";
+const CANARY_TEXT: &[u8] = b"chancery";
+const PEPPER: &str = "pepper";
+
+/// Why the authority does not start: one line each.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    #[error(
+        "this master key is not the one the database was sealed with; nothing was changed. Restore that one, or name it with CHANCERY_MASTER_KEY_FILE"
+    )]
+    WrongMasterKey,
+    #[error("the database was only half set up: its canary or its pepper is missing. Restore it from a backup")]
+    HalfSetUp,
+    #[error(transparent)]
+    Ring(#[from] RingError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    #[error("{}", field_messages(.0))]
+    Refused(#[from] Error),
+}
+
+fn field_messages(error: &Error) -> String {
+    match error {
+        Error::Invalid(fields) => fields.iter().map(|field| field.message.as_str()).collect::<Vec<_>>().join("; "),
+        Error::Unavailable(cause) => cause.to_string(),
+        Error::Internal(cause) => cause.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Opens or founds the installation and loads everything into memory.
+///
+/// `announce` is given the management key a first start makes, just before that becomes true: were the process killed in between, the
+/// next start would make and announce another.
+///
+/// # Errors
+/// [`StartError`]; then nothing was changed.
+pub async fn start(
+    settings: Settings,
+    database: Database,
+    master_key: &MasterKeyPlace,
+    preset: Option<&Secret>,
+    clock: Clock,
+    announce: impl FnOnce(&Secret),
+) -> Result<Arc<Authority>, StartError> {
+    let random = Random::default();
+    let mut tx = database.read().await?;
+    let canary = installation::find_sealed_value(&mut tx, CANARY).await?;
+    let pepper = installation::find_sealed_value(&mut tx, PEPPER).await?;
+    let holds_sealed = canary.is_some() || pepper.is_some() || !signing_keys::all(&mut tx).await?.is_empty();
+    drop(tx);
+    let master = MasterKey::read_or_make(master_key, holds_sealed, &random.bytes()?)?;
+    let sealer = Sealer::new(&master);
+    let (pepper, founding) = match (canary, pepper) {
+        (Some(canary), Some(pepper)) => {
+            let opened = sealer.open(CANARY, &canary).map_err(|_cannot| StartError::WrongMasterKey)?;
+            let pepper = sealer.open(PEPPER, &pepper).map_err(|_cannot| StartError::WrongMasterKey)?;
+            if opened.as_slice() != CANARY_TEXT {
+                return Err(StartError::WrongMasterKey);
+            }
+            let mut bytes = Zeroizing::new([0; 32]);
+            if pepper.len() != bytes.len() {
+                return Err(StartError::WrongMasterKey);
+            }
+            bytes.copy_from_slice(&pepper);
+            (bytes, false)
+        }
+        (None, None) if !holds_sealed => (random.bytes()?, true),
+        _ => return Err(StartError::HalfSetUp),
+    };
+    let authority = Arc::new(Authority {
+        settings,
+        clock,
+        ring: KeyRing::default(),
+        directory: Directory::default(),
+        database,
+        sealer,
+        pepper: Pepper::new(&pepper),
+        random,
+        uses: Default::default(),
+        failures: Default::default(),
+        refusals: Default::default(),
+        in_flight: Default::default(),
+    });
+    let mut tx = authority.database.read().await?;
+    authority.ring.load(&mut tx, &authority.sealer).await?;
+    authority.directory.load(&mut tx, authority.clock.now()).await?;
+    drop(tx);
+    found(&authority, founding.then_some(&pepper), preset, announce).await?;
+    authority.tend_signing_keys().await?;
+    Ok(authority)
+}
+
+/// Everything a first start makes, and what every start ensures, in one transaction.
+async fn found(
+    authority: &Arc<Authority>,
+    pepper: Option<&Zeroizing<[u8; 32]>>,
+    preset: Option<&Secret>,
+    announce: impl FnOnce(&Secret),
+) -> Result<(), StartError> {
+    let mut change = authority.begin_as(Actor::system()).await?;
+    if let Some(pepper) = pepper {
+        let now = change.now;
+        let canary = authority.sealer.seal(CANARY, CANARY_TEXT, &authority.random)?;
+        let pepper = authority.sealer.seal(PEPPER, pepper.as_ref(), &authority.random)?;
+        installation::insert_sealed_value(&mut change.tx, CANARY, &canary, now).await?;
+        installation::insert_sealed_value(&mut change.tx, PEPPER, &pepper, now).await?;
+        // Nothing was ever signed, so the first key may sign at once (K10).
+        change.ensure_active_key(Algorithm::ES256).await?;
+    }
+    match preset {
+        Some(preset) => change.ensure_preset_key(preset).await?,
+        None => {
+            if let Some(first) = change.make_first_key().await? {
+                announce(&first);
+            }
+        }
+    }
+    Ok(change.commit(&[]).await?)
+}

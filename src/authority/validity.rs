@@ -1,0 +1,85 @@
+//! Whether one of our own tokens is good, in one place (K24): all parents enabled ∧ credential live ∧ generation current ∧ jti not revoked ∧
+//! key not compromised. Clocks are compared for `exp` alone.
+use chancery_verifier::{AccessToken, Expectation, TokenType, verify};
+
+use super::Authority;
+use crate::domain::application::ApplicationStatus;
+use crate::domain::id::ClientId;
+use crate::domain::organization::OrganizationStatus;
+
+/// What decides beside the signature and `exp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    organization_active: bool,
+    application_active: bool,
+    credential_live: bool,
+    generation_current: bool,
+    audience_known: bool,
+    revoked: bool,
+}
+
+impl State {
+    fn is_valid(self) -> bool {
+        self.organization_active
+            && self.application_active
+            && self.credential_live
+            && self.generation_current
+            && self.audience_known
+            && !self.revoked
+    }
+}
+
+impl Authority {
+    /// The claims of a token of ours that is good now; `None` for everything else, whatever it is.
+    pub(super) fn valid(&self, token: &str) -> Option<AccessToken> {
+        let expected = Expectation {
+            issuer: &self.settings.issuer,
+            audience: None,
+            types: &[TokenType::AccessToken, TokenType::Jwt],
+            leeway: 0,
+            now: self.clock.now().seconds(),
+        };
+        // Keys that are compromised or removed are not in the set.
+        let claims = verify(token, &self.ring.snapshot().key_set, &expected).ok()?;
+        self.state(&claims).is_some_and(State::is_valid).then_some(claims)
+    }
+
+    fn state(&self, claims: &AccessToken) -> Option<State> {
+        let application = self.directory.application(claims.client_id.parse::<ClientId>().ok()?)?;
+        let organization = self.directory.organization(application.organization_id)?;
+        let secret = application.secrets.iter().find(|secret| secret.id.to_string() == claims.cred);
+        Some(State {
+            organization_active: organization.status == OrganizationStatus::Active
+                && application.organization_id.to_string() == claims.org_id,
+            application_active: application.status == ApplicationStatus::Active,
+            credential_live: secret.is_some(),
+            generation_current: secret.is_some_and(|secret| secret.generation == claims.generation),
+            audience_known: claims.aud.0 == self.settings.issuer || self.directory.catalogue().resource_servers.contains_key(&claims.aud.0),
+            revoked: self.directory.is_revoked(&claims.jti),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k24_exactly_one_of_all_combinations_is_valid() {
+        let mut valid = 0;
+        for bits in 0_u8..64 {
+            let bit = |place: u8| bits & (1 << place) != 0;
+            let state = State {
+                organization_active: bit(0),
+                application_active: bit(1),
+                credential_live: bit(2),
+                generation_current: bit(3),
+                audience_known: bit(4),
+                revoked: bit(5),
+            };
+            valid += usize::from(state.is_valid());
+            assert_eq!(state.is_valid(), bits == 0b01_1111, "{state:?}");
+        }
+        assert_eq!(valid, 1);
+    }
+}

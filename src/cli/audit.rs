@@ -1,0 +1,18 @@
+//! `chancery audit verify`.
+use super::tell;
+use crate::authority::events::verify_chain;
+use crate::storage::DatabasePath;
+
+/// Reads the store beside the process that serves it, and changes nothing.
+pub(super) async fn verify(path: &DatabasePath) -> Result<(), String> {
+    let database = path.open_read_only().await.map_err(|error| error.to_string())?;
+    let result = verify_chain(&database).await;
+    database.close().await;
+    match result {
+        Ok(count) => {
+            tell(&format!("the chain of {count} events is whole"));
+            Ok(())
+        }
+        Err(error) => Err(format!("the chain does not hold: {error}")),
+    }
+}

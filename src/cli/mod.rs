@@ -1,0 +1,99 @@
+//! The command line: `serve`, the two commands that open the store themselves, and thin clients of the HTTP API.
+mod audit;
+mod client;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{DatabaseArgs, ServeArgs};
+
+const EXAMPLES: &str = "\
+Examples:
+  chancery                                          start an authority on data/chancery.db
+  chancery organizations create --name Acme         register a customer
+  chancery applications create --organization org_… --name backend --scope threads:read
+  chancery token --client-id client_… --client-secret chs_…
+  chancery secrets rotate client_… --overlap-seconds 3600 --overlap-from first_use
+  chancery audit verify                             check the event chain
+
+Commands other than serve, migrate and audit call a running authority: CHANCERY_ISSUER says where it is,
+CHANCERY_MANAGEMENT_KEY who is calling.";
+
+#[derive(Parser)]
+#[command(name = "chancery", version, about = "An OAuth 2.0 authority for machines", after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the authority (what the bare command does)
+    Serve(Box<ServeArgs>),
+    /// Bring the store's schema up to date and stop
+    Migrate(DatabaseArgs),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Organizations: customers of the product
+    Organizations(client::OrganizationsArgs),
+    /// M2M applications: OAuth clients
+    Applications(client::ApplicationsArgs),
+    /// Client secrets: list, create, rotate, cancel a rotation, delete
+    Secrets(client::SecretsArgs),
+    /// Signing keys: list, rotate, withdraw
+    Keys(client::KeysArgs),
+    /// Exchange a client secret for an access token
+    Token(client::TokenArgs),
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Check the hash chain of all events; names the first bad row
+    Verify(DatabaseArgs),
+}
+
+/// Runs the command line.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let command = cli.command.unwrap_or(Command::Serve(Box::new(cli.serve)));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("no runtime: {error}")),
+    };
+    let result = runtime.block_on(async {
+        match command {
+            Command::Serve(args) => serve::serve(*args).await,
+            Command::Migrate(args) => serve::migrate(&args.database_url).await,
+            Command::Audit(AuditCommand::Verify(args)) => audit::verify(&args.database_url).await,
+            Command::Organizations(args) => args.run().await,
+            Command::Applications(args) => args.run().await,
+            Command::Secrets(args) => args.run().await,
+            Command::Keys(args) => args.run().await,
+            Command::Token(args) => args.run().await,
+        }
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message),
+    }
+}
+
+fn fail(message: &str) -> ExitCode {
+    tell_error(message);
+    ExitCode::FAILURE
+}
+
+#[expect(clippy::print_stderr, reason = "a command's error goes to standard error")]
+fn tell_error(message: &str) {
+    eprintln!("chancery: {}", message.replace('\n', " "));
+}
+
+#[expect(clippy::print_stdout, reason = "a command's result goes to standard output")]
+fn tell(message: &str) {
+    println!("{message}");
+}

@@ -1,0 +1,101 @@
+//! `chancery serve` and `chancery migrate`: assembly, from the settings to the running authority and back down.
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::tell;
+use crate::authority::{Settings, start};
+use crate::clock::Clock;
+use crate::config::ServeArgs;
+use crate::domain::credential::Secret;
+use crate::http::{self, App, TrustedProxies};
+use crate::keys::provider;
+use crate::storage::DatabasePath;
+use crate::telemetry;
+
+/// How long readiness is false before the listener closes, so that a load balancer can look away.
+const GRACE: Duration = Duration::from_millis(500);
+
+pub(super) async fn migrate(path: &DatabasePath) -> Result<(), String> {
+    let (database, _lock) = path.open().await.map_err(|error| error.to_string())?;
+    database.close().await;
+    tell(&format!("{} is up to date", path.0.display()));
+    Ok(())
+}
+
+pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
+    provider::install();
+    telemetry::start(&args.log)?;
+    keep_memory_private();
+    let bind = async |name: &str, address| {
+        TcpListener::bind(address).await.map_err(|error| format!("{name}={address} cannot be listened on: {error}"))
+    };
+    let public = bind("CHANCERY_LISTEN", args.listen).await?;
+    let internal = bind("CHANCERY_METRICS_LISTEN", args.metrics_listen).await?;
+    let bound = public.local_addr().map_err(|error| error.to_string())?;
+    let settings = Settings { issuer: args.issuer(bound)?, schedule: args.schedule() };
+    let issuer = settings.issuer.clone();
+    let (database, _lock) = args.database.database_url.open().await.map_err(|error| error.to_string())?;
+    let preset = args.management_key.as_deref();
+    let authority =
+        start::start(settings, database, &args.master_key(), preset, Clock::system(), announce).await.map_err(|error| error.to_string())?;
+    let app = App::new(Arc::clone(&authority), TrustedProxies(args.trusted_proxies));
+    let (stop, stopped) = watch::channel(false);
+    let (end, ended) = watch::channel(false);
+    let servers = [
+        tokio::spawn(http::listen::serve(public, http::router(&app), Arc::clone(&app), stopped.clone())),
+        tokio::spawn(http::listen::serve(internal, http::internal_router(&app), Arc::clone(&app), stopped)),
+    ];
+    let house = tokio::spawn(Arc::clone(&authority).keep_house(ended));
+    tracing::info!(issuer, listen = %bound, "the authority is ready");
+    wait_for_signal().await?;
+    tracing::info!("stopping: requests that run are finished first");
+    app.draining.store(true, Ordering::Release);
+    tokio::time::sleep(GRACE).await;
+    stop.send_replace(true);
+    let finish = async {
+        for server in servers {
+            let _ = server.await;
+        }
+        end.send_replace(true);
+        let _ = house.await;
+        authority.close_store().await;
+    };
+    // A second signal ends at once; that is as safe as kill -9 is.
+    tokio::select! {
+        () = finish => tracing::info!("stopped"),
+        again = wait_for_signal() => again?,
+    }
+    Ok(())
+}
+
+/// The one time the first management key is shown.
+fn announce(key: &Secret) {
+    tell(&format!(
+        "\n  This is your management key. It is shown this once; keep it in a safe place:\n\n      {}\n\n  Use it as \"Authorization: Bearer <key>\", or set CHANCERY_MANAGEMENT_KEY for the commands.\n",
+        key.expose()
+    ));
+}
+
+async fn wait_for_signal() -> Result<(), String> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(|error| error.to_string()),
+    }
+}
+
+/// Keys in memory go into no core file (K11), and there are as many file descriptors as we may have.
+fn keep_memory_private() {
+    if rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {
+        tracing::warn!("the process cannot be made undumpable");
+    }
+    let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let files = rustix::process::getrlimit(Resource::Nofile);
+    let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });
+}

@@ -1,0 +1,179 @@
+//! Settings: each is a flag and a variable, parsed at the border. The one place the environment is read (by clap).
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use ipnet::IpNet;
+use url::Url;
+
+use crate::domain::credential::Secret;
+use crate::domain::signing_key::Schedule;
+use crate::keys::master::MasterKeyPlace;
+use crate::storage::DatabasePath;
+
+/// Settings of `chancery serve`.
+#[derive(Args)]
+pub struct ServeArgs {
+    /// Address and port of the public listener (HTTP/1.1; TLS is the reverse proxy's)
+    #[arg(long, env = "CHANCERY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+
+    /// Issuer identifier, byte for byte as it stands in every token; https unless the host is loopback [default: from the listener]
+    #[arg(long, env = "CHANCERY_ISSUER", value_name = "URL")]
+    pub issuer: Option<String>,
+
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+
+    /// Folder of the master key, made on the first start
+    #[arg(long, env = "CHANCERY_KEYS_DIR", default_value = "keys", value_name = "FOLDER")]
+    pub keys_dir: PathBuf,
+
+    /// The master key from elsewhere, such as a mounted secret; wins over the folder
+    #[arg(long, env = "CHANCERY_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+
+    /// A preset management key of at least 32 characters, with all permissions
+    #[arg(long, env = "CHANCERY_MANAGEMENT_KEY", hide_env_values = true, value_name = "KEY", value_parser = parse_secret)]
+    pub management_key: Option<Arc<Secret>>,
+
+    /// Address and port of the operator's own listener: /metrics and health
+    #[arg(long, env = "CHANCERY_METRICS_LISTEN", default_value = "127.0.0.1:8081", value_name = "ADDRESS:PORT")]
+    pub metrics_listen: SocketAddr,
+
+    /// Networks whose X-Forwarded-For is believed, with commas between them
+    #[arg(long, env = "CHANCERY_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR,…")]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// How long a signing key is published before it signs, as in 4h, 30m or 90s
+    #[arg(long, env = "CHANCERY_KEY_LEAD", value_parser = parse_duration, value_name = "DURATION")]
+    pub key_lead: Option<Duration>,
+
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Where the store is.
+#[derive(Args)]
+pub struct DatabaseArgs {
+    /// The store: sqlite://path of the file
+    #[arg(long, env = "CHANCERY_DATABASE_URL", default_value = "sqlite://data/chancery.db", value_parser = parse_database, value_name = "URL")]
+    pub database_url: DatabasePath,
+}
+
+/// What is logged, and how.
+#[derive(Args)]
+pub struct LogArgs {
+    /// What is logged: a tracing filter, as in info or chancery=debug
+    #[arg(long, env = "CHANCERY_LOG", default_value = "info", value_name = "FILTER")]
+    pub log: String,
+
+    /// text or json
+    #[arg(long, env = "CHANCERY_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl ServeArgs {
+    pub fn master_key(&self) -> MasterKeyPlace {
+        match &self.master_key_file {
+            Some(file) => MasterKeyPlace::File(file.clone()),
+            None => MasterKeyPlace::Folder(self.keys_dir.clone()),
+        }
+    }
+
+    pub fn schedule(&self) -> Schedule {
+        Schedule::with_lead(self.key_lead.unwrap_or(Schedule::DEFAULT_LEAD))
+    }
+
+    /// The issuer identifier: the one set, or the address the listener got.
+    ///
+    /// # Errors
+    /// One line that says what is wrong with it.
+    pub fn issuer(&self, bound: SocketAddr) -> Result<String, String> {
+        match &self.issuer {
+            Some(issuer) => parse_issuer(issuer),
+            None if bound.ip().is_unspecified() => {
+                Err(format!("CHANCERY_ISSUER must be set when listening on {bound}: tokens name the issuer their verifiers reach"))
+            }
+            None => parse_issuer(&format!("http://{bound}")),
+        }
+    }
+}
+
+/// RFC 8414 §2: https, no query, no fragment; kept byte for byte.
+fn parse_issuer(text: &str) -> Result<String, String> {
+    let wrong = |why: &str| Err(format!("CHANCERY_ISSUER {text:?} {why}"));
+    let Ok(url) = Url::parse(text) else { return wrong("is not a URL") };
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => return wrong("has no host"),
+    };
+    if url.query().is_some() || url.fragment().is_some() || text.ends_with('/') || !url.username().is_empty() {
+        return wrong("must have no query, fragment, user or final slash");
+    }
+    if text.len() > 200 || text.contains(['"', '\\', ' ']) {
+        return wrong("must have at most 200 characters, without quotes and spaces");
+    }
+    if url.scheme() == "https" || (url.scheme() == "http" && loopback) {
+        Ok(text.to_owned())
+    } else {
+        wrong("must be https, or http for a loopback host")
+    }
+}
+
+fn parse_database(text: &str) -> Result<DatabasePath, String> {
+    let path = text.strip_prefix("sqlite://").ok_or("takes sqlite://path/to/file; no other database is supported yet")?;
+    if path.is_empty() || path.contains(['?', '#']) || path == ":memory:" {
+        return Err("takes sqlite://path/to/file, without parameters".into());
+    }
+    Ok(DatabasePath(path.into()))
+}
+
+fn parse_secret(text: &str) -> Result<Arc<Secret>, String> {
+    Ok(Arc::new(Secret::presented(text)))
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
+    let seconds: u64 = number.parse().map_err(|_number| "takes a number and h, m or s, as in 4h")?;
+    match unit {
+        "h" => Ok(Duration::from_secs(seconds.saturating_mul(3600))),
+        "m" => Ok(Duration::from_secs(seconds.saturating_mul(60))),
+        "s" => Ok(Duration::from_secs(seconds)),
+        _ => Err("takes a number and h, m or s, as in 4h".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc8414_2_an_issuer_is_https_unless_it_is_this_machine() {
+        for good in
+            ["https://auth.example.com", "https://example.com/auth", "http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:1"]
+        {
+            assert_eq!(parse_issuer(good), Ok(good.to_owned()));
+        }
+        for bad in [
+            "http://auth.example.com",
+            "https://a.example/",
+            "https://a.example?x",
+            "https://a.example#x",
+            "auth",
+            "http://127.0.0.1.evil.example",
+        ] {
+            assert!(parse_issuer(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the directory holds of each thing: what issuing and introspecting need, and no more.
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chancery_verifier::Scope;
+
+use crate::domain::application::{Application, ApplicationStatus, ClientAuthenticationMethod};
+use crate::domain::client_secret::Life;
+use crate::domain::credential::SecretDigest;
+use crate::domain::id::{ApplicationId, ClientId, ClientSecretId, OrganizationId, PrincipalId};
+use crate::domain::organization::{Organization, OrganizationStatus};
+use crate::domain::resource_server::ResourceServer;
+use crate::storage::client_secrets::StoredSecret;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrganizationEntry {
+    pub status: OrganizationStatus,
+    pub principal: PrincipalId,
+}
+
+impl From<&Organization> for OrganizationEntry {
+    fn from(organization: &Organization) -> Self {
+        Self { status: organization.status, principal: organization.principal.id }
+    }
+}
+
+#[derive(Debug)]
+pub struct ApplicationEntry {
+    pub id: ApplicationId,
+    pub client_id: ClientId,
+    pub organization_id: OrganizationId,
+    pub status: ApplicationStatus,
+    pub scope: Scope,
+    pub access_token_ttl: Option<u32>,
+    pub resources: Option<Box<[String]>>,
+    pub basic: bool,
+    pub post: bool,
+    pub secrets: Box<[SecretEntry]>,
+}
+
+impl ApplicationEntry {
+    pub fn new(application: Application, secrets: Vec<StoredSecret>) -> Self {
+        let takes = |method| application.token_endpoint_auth_methods.contains(&method);
+        Self {
+            id: application.id,
+            client_id: application.client_id,
+            organization_id: application.organization_id,
+            status: application.status,
+            basic: takes(ClientAuthenticationMethod::Basic),
+            post: takes(ClientAuthenticationMethod::Post),
+            scope: application.scope,
+            access_token_ttl: application.access_token_ttl,
+            resources: application.resources.map(Into::into),
+            secrets: secrets.into_iter().map(SecretEntry::from).collect(),
+        }
+    }
+
+    pub fn takes(&self, method: ClientAuthenticationMethod) -> bool {
+        match method {
+            ClientAuthenticationMethod::Basic => self.basic,
+            ClientAuthenticationMethod::Post => self.post,
+        }
+    }
+}
+
+/// A secret that obtains tokens, or whose tokens may still be about.
+#[derive(Clone, Copy, Debug)]
+pub struct SecretEntry {
+    pub id: ClientSecretId,
+    pub digest: SecretDigest,
+    pub generation: i64,
+    pub life: Life,
+    /// Whether its first use has been written down.
+    pub activated: bool,
+}
+
+impl From<StoredSecret> for SecretEntry {
+    fn from(stored: StoredSecret) -> Self {
+        let secret = stored.secret;
+        Self {
+            id: secret.id,
+            digest: stored.digest,
+            generation: stored.generation,
+            life: secret.life,
+            activated: secret.activated_at.is_some(),
+        }
+    }
+}
+
+/// The resource servers and the permission catalogue, replaced as a whole.
+#[derive(Default)]
+pub struct Catalogue {
+    /// By identifier, which is the audience.
+    pub resource_servers: HashMap<String, Arc<ResourceServer>>,
+    /// The identifier of the one marked as default.
+    pub default: Option<String>,
+    /// For each permission the one resource server it is for, if it is for one.
+    pub permissions: HashMap<String, Option<String>>,
+}
+
+impl Catalogue {
+    /// Whether the scope token may be granted for this audience.
+    pub fn is_for(&self, token: &str, audience: &str) -> bool {
+        match self.permissions.get(token) {
+            Some(Some(resource_server)) => resource_server == audience,
+            Some(None) | None => true,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Loading the directory, and following the event chain.
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::entry::{ApplicationEntry, Catalogue};
+use super::{Directory, OrganizationEntry};
+use crate::domain::application::{ACCESS_TOKEN_TTL, Application};
+use crate::domain::event::Subject;
+use crate::domain::id::{ApplicationId, OrganizationId};
+use crate::domain::management_key::Reach;
+use crate::domain::timestamp::Timestamp;
+use crate::storage::client_secrets::StoredSecret;
+use crate::storage::{
+    self, Database, Tx, applications, client_secrets, events, installation, management_keys, organizations, permissions, resource_servers,
+    revoked_tokens,
+};
+
+/// What one round of following brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    pub signing_keys_changed: bool,
+}
+
+impl Directory {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// [`storage::StoreError`].
+    pub async fn load(&self, tx: &mut Tx, now: Timestamp) -> storage::Result<()> {
+        let mut followed = self.followed.lock().await;
+        let head = installation::head(tx).await?;
+        for organization in organizations::all(tx).await? {
+            self.organizations.insert(organization.id, OrganizationEntry::from(&organization));
+        }
+        let mut secrets = by_application(client_secrets::all(tx, now).await?);
+        for application in applications::all(tx, now).await? {
+            let own = secrets.remove(&application.id).unwrap_or_default();
+            self.put(application, own, now);
+        }
+        for stored in management_keys::all(tx).await? {
+            self.put_management_key(stored);
+        }
+        for token in revoked_tokens::all(tx).await? {
+            self.revoked_tokens.insert(token.jti, Timestamp::from_millis(token.expires_at));
+        }
+        self.load_catalogue(tx).await?;
+        *followed = head.rev;
+        self.rev.store(head.rev, Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes in every change committed since the last round. When it returns, whatever was committed before it was called is in memory.
+    ///
+    /// # Errors
+    /// [`storage::StoreError`]; then the next round takes it in.
+    pub async fn follow(&self, database: &Database, now: Timestamp) -> storage::Result<Followed> {
+        let mut followed = self.followed.lock().await;
+        let mut tx = database.read().await?;
+        let mut result = Followed::default();
+        loop {
+            let changes = events::subjects_after(&mut tx, *followed).await?;
+            let Some((last, _)) = changes.last() else { return Ok(result) };
+            let last = *last;
+            let subjects: HashSet<Subject> = changes.into_iter().map(|(_, subject)| subject).collect();
+            for subject in &subjects {
+                result.signing_keys_changed |= *subject == Subject::SigningKeys;
+                self.reload(&mut tx, subject, now).await?;
+            }
+            *followed = last;
+            self.rev.store(last, Ordering::Release);
+        }
+    }
+
+    async fn reload(&self, tx: &mut Tx, subject: &Subject, now: Timestamp) -> storage::Result<()> {
+        match subject {
+            Subject::Organization(id) => self.reload_organization(tx, id, now).await,
+            Subject::Application(id) => self.reload_application(tx, id, now).await,
+            Subject::ManagementKey(id) => {
+                let Ok(key_id) = id.parse() else { return Ok(()) };
+                match management_keys::find(tx, Reach::Installation, id).await? {
+                    Some(stored) => self.put_management_key(stored),
+                    None => {
+                        if let Some((_, digest)) = self.management_key_digests.remove(&key_id) {
+                            self.management_keys.remove(&digest);
+                        }
+                    }
+                }
+                Ok(())
+            }
+            Subject::Token(jti) => {
+                if let Some(token) = revoked_tokens::find(tx, jti).await? {
+                    self.revoked_tokens.insert(token.jti, Timestamp::from_millis(token.expires_at));
+                }
+                Ok(())
+            }
+            Subject::Permissions | Subject::ResourceServers => self.load_catalogue(tx).await,
+            Subject::SigningKeys | Subject::Nothing => Ok(()),
+        }
+    }
+
+    async fn reload_organization(&self, tx: &mut Tx, id: &str, now: Timestamp) -> storage::Result<()> {
+        let Ok(organization_id) = id.parse::<OrganizationId>() else { return Ok(()) };
+        let Some(organization) = organizations::find(tx, Reach::Installation, id).await? else {
+            self.organizations.remove(&organization_id);
+            self.applications.retain(|_, application| application.organization_id != organization_id);
+            self.client_ids.retain(|_, client_id| self.applications.contains_key(client_id));
+            self.management_keys.retain(|_, key| key.organization_id != Some(organization_id));
+            self.management_key_digests.retain(|_, digest| self.management_keys.contains_key(digest));
+            return Ok(());
+        };
+        self.organizations.insert(organization.id, OrganizationEntry::from(&organization));
+        let mut secrets = by_application(client_secrets::of_organization(tx, id, now).await?);
+        for application in applications::of_organization(tx, id, now).await? {
+            let own = secrets.remove(&application.id).unwrap_or_default();
+            self.put(application, own, now);
+        }
+        Ok(())
+    }
+
+    async fn reload_application(&self, tx: &mut Tx, id: &str, now: Timestamp) -> storage::Result<()> {
+        let Ok(application_id) = id.parse::<ApplicationId>() else { return Ok(()) };
+        match applications::find(tx, Reach::Installation, id, now).await? {
+            Some(application) => {
+                let secrets = client_secrets::of_application(tx, application_id, now).await?;
+                self.put(application, secrets, now);
+            }
+            None => {
+                if let Some((_, client_id)) = self.client_ids.remove(&application_id) {
+                    self.applications.remove(&client_id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A secret that ended so long ago that none of its tokens can be alive is left out.
+    fn put(&self, application: Application, mut secrets: Vec<StoredSecret>, now: Timestamp) {
+        let token_lifetime = Duration::from_secs(u64::from(*ACCESS_TOKEN_TTL.end())) * 2;
+        secrets.retain(|stored| stored.secret.life.ends_at().is_none_or(|end| now < end + token_lifetime));
+        let entry = ApplicationEntry::new(application, secrets);
+        self.client_ids.insert(entry.id, entry.client_id);
+        self.applications.insert(entry.client_id, Arc::new(entry));
+    }
+
+    fn put_management_key(&self, stored: management_keys::StoredManagementKey) {
+        self.management_key_digests.insert(stored.key.id, stored.digest);
+        self.management_keys.insert(stored.digest, Arc::new(stored.key));
+    }
+
+    async fn load_catalogue(&self, tx: &mut Tx) -> storage::Result<()> {
+        let mut catalogue = Catalogue::default();
+        for server in resource_servers::all(tx).await? {
+            if server.default {
+                catalogue.default = Some(server.identifier.clone());
+            }
+            catalogue.resource_servers.insert(server.identifier.clone(), Arc::new(server));
+        }
+        for permission in permissions::all(tx).await? {
+            catalogue.permissions.insert(permission.slug.as_str().to_owned(), permission.resource_server);
+        }
+        self.catalogue.store(Arc::new(catalogue));
+        Ok(())
+    }
+}
+
+fn by_application(secrets: Vec<StoredSecret>) -> HashMap<ApplicationId, Vec<StoredSecret>> {
+    let mut grouped: HashMap<ApplicationId, Vec<StoredSecret>> = HashMap::new();
+    for stored in secrets {
+        grouped.entry(stored.secret.application_id).or_default().push(stored);
+    }
+    grouped
+}

@@ -1,0 +1,131 @@
+//! An M2M application: an OAuth client (RFC 6749 §2) of one organization, confidential, with the client_credentials grant and no other.
+use chancery_verifier::Scope;
+use serde::{Serialize, Serializer};
+
+use super::id::{ApplicationId, ClientId, OrganizationId};
+use super::text::{FieldError, Name};
+use super::timestamp::Timestamp;
+use super::usage::Usage;
+
+/// Shortest and longest lifetime of an access token, seconds (K3). The longest is what a plain verifier, which no revocation reaches, bears.
+pub const ACCESS_TOKEN_TTL: std::ops::RangeInclusive<u32> = 60..=3600;
+pub const DEFAULT_ACCESS_TOKEN_TTL: u32 = 300;
+/// How long an application's scope may be when written out, bytes: with all its other claims a token stays below 4 KiB (case 188).
+pub const MAX_SCOPE_BYTES: usize = 1400;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApplicationStatus {
+    Active,
+    Disabled,
+}
+
+impl ApplicationStatus {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// How a client may present its secret (RFC 6749 §2.3.1; names of RFC 7591 §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ClientAuthenticationMethod {
+    #[serde(rename = "client_secret_basic")]
+    Basic,
+    #[serde(rename = "client_secret_post")]
+    Post,
+}
+
+impl ClientAuthenticationMethod {
+    pub const ALL: [Self; 2] = [Self::Basic, Self::Post];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Basic => "client_secret_basic",
+            Self::Post => "client_secret_post",
+        }
+    }
+
+    /// # Errors
+    /// A [`FieldError`] that names what is supported; `none` would make a public client (RFC 6749 §4.4 forbids).
+    pub fn parse(name: &str) -> Result<Self, FieldError> {
+        Self::ALL.into_iter().find(|method| method.name() == name).ok_or_else(|| {
+            FieldError::new(
+                "unsupported_method",
+                "token_endpoint_auth_methods",
+                "token_endpoint_auth_methods takes client_secret_basic and client_secret_post",
+            )
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "object", rename = "connect_application")]
+pub struct Application {
+    pub id: ApplicationId,
+    pub client_id: ClientId,
+    pub organization_id: OrganizationId,
+    pub application_type: ApplicationType,
+    pub name: Name,
+    pub description: Option<String>,
+    #[serde(rename = "scopes", serialize_with = "scope_as_array")]
+    pub scope: Scope,
+    pub status: ApplicationStatus,
+    pub access_token_ttl: Option<u32>,
+    /// Identifiers of the resource servers it may ask for; `None` is any registered one.
+    pub resources: Option<Vec<String>>,
+    pub token_endpoint_auth_methods: Vec<ClientAuthenticationMethod>,
+    pub last_used_at: Option<Timestamp>,
+    pub last_used_ip: Option<String>,
+    pub usage: Usage,
+    pub created_by: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    #[serde(skip)]
+    pub version: i64,
+}
+
+/// The one type there is; the SDKs tell models apart by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApplicationType {
+    M2m,
+}
+
+pub struct NewApplication {
+    pub organization_id: OrganizationId,
+    pub name: Name,
+    pub description: Option<String>,
+    pub scope: Scope,
+    pub access_token_ttl: Option<u32>,
+    pub resources: Option<Vec<String>>,
+    pub token_endpoint_auth_methods: Vec<ClientAuthenticationMethod>,
+}
+
+/// A partial change; the outer `None` leaves a field as it is.
+#[derive(Default)]
+pub struct ApplicationChange {
+    pub name: Option<Name>,
+    pub description: Option<Option<String>>,
+    pub scope: Option<Scope>,
+    pub access_token_ttl: Option<Option<u32>>,
+    pub resources: Option<Option<Vec<String>>>,
+    pub token_endpoint_auth_methods: Option<Vec<ClientAuthenticationMethod>>,
+}
+
+/// # Errors
+/// A [`FieldError`] outside 60 to 3600 seconds.
+pub fn check_access_token_ttl(seconds: Option<u32>) -> Result<(), FieldError> {
+    match seconds {
+        Some(seconds) if !ACCESS_TOKEN_TTL.contains(&seconds) => {
+            Err(FieldError::new("out_of_range", "access_token_ttl", "access_token_ttl takes 60 to 3600 seconds, or null for the default"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn scope_as_array<S: Serializer>(scope: &Scope, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(scope.iter().map(chancery_verifier::ScopeToken::as_str))
+}

@@ -1,0 +1,156 @@
+//! One call of the management surface: who calls, with what, and the way to begin a change or be given the answer from before.
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
+use axum::http::{HeaderMap, Method, StatusCode};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use super::answer::Answer;
+use super::error::{Problem, Stop};
+use super::json;
+use super::page::Query;
+use crate::authority::caller::{Call as AuthorityCall, Caller, Operation};
+use crate::authority::change::Change;
+use crate::authority::error::Error;
+use crate::authority::idempotency::{Begun, Idempotency, MAX_KEY};
+use crate::domain::credential::Secret;
+use crate::domain::text::FieldError;
+use crate::http::App;
+use crate::http::body::{content_type, read};
+use crate::http::hygiene::RequestId;
+use crate::http::source::Peer;
+
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// A call whose caller is known.
+pub struct Call {
+    pub app: Arc<App>,
+    pub query: Query,
+    inner: AuthorityCall,
+    json: bool,
+    body: Bytes,
+}
+
+/// What a handler began, and what it is called when it is refused.
+pub struct Begin {
+    pub change: Change,
+    call: Call,
+    operation: Operation,
+    target: Option<String>,
+}
+
+impl FromRequest<Arc<App>> for Call {
+    type Rejection = Stop;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Stop> {
+        let (parts, body) = request.into_parts();
+        let query = Query::parse(parts.uri.query());
+        if ["access_token", "api_key"].iter().any(|name| query.get(name).is_some()) {
+            return Err(Stop::Problem(StatusCode::BAD_REQUEST, Problem::new("credential_in_url", "a credential never goes in the URL")));
+        }
+        let caller = caller(app, &parts.headers)?;
+        let body = read(&parts.headers, body, MAX_BODY_BYTES).await?;
+        if parts.headers.contains_key("chancery-acting-user") {
+            // There are no members yet, so nobody is an admin.
+            let message = "Chancery-Acting-User does not name an active admin of the organization";
+            return Err(Error::forbidden("not_an_admin", message).into());
+        }
+        let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+        let idempotency = match parts.method {
+            Method::POST => idempotency(&parts.headers, &[parts.method.as_str().as_bytes(), target.as_bytes(), &body])?,
+            _ => None,
+        };
+        let json = match content_type(&parts.headers) {
+            Some((essence, charset)) => essence == "application/json" && charset.as_deref().is_none_or(|charset| charset == "utf-8"),
+            None => body.is_empty() && !parts.headers.contains_key(CONTENT_TYPE),
+        };
+        let inner = AuthorityCall {
+            caller,
+            request_id: parts.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
+            source_ip: app.trusted_proxies.source(parts.extensions.get::<Peer>().copied(), &parts.headers),
+            if_match: if_match(&parts.headers),
+            idempotency,
+        };
+        Ok(Self { app: Arc::clone(app), query, inner, json, body })
+    }
+}
+
+impl Call {
+    pub fn caller(&self) -> &Caller {
+        &self.inner.caller
+    }
+
+    /// The body as JSON; no body is an empty object.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Stop> {
+        if !self.json {
+            let problem = Problem::new("not_json", "the body must be application/json");
+            return Err(Stop::Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem));
+        }
+        json::parse(&self.body)
+    }
+
+    /// Begins a change, or stops with the answer that was given before.
+    pub async fn begin(self, operation: Operation, target: Option<&str>) -> Result<Begin, Stop> {
+        let authority = &self.app.authority;
+        match authority.begin(&self.inner, operation).await {
+            Ok(Begun::Change(change)) => Ok(Begin { change: *change, call: self, operation, target: target.map(str::to_owned) }),
+            Ok(Begun::Replay(bytes)) => {
+                Err(Answer::from_bytes(&bytes).map_or(Stop::Internal("a kept answer cannot be read".into()), Stop::Replay))
+            }
+            Err(error) => {
+                authority.note_refusal(&self.inner, operation, target, &error).await;
+                Err(error.into())
+            }
+        }
+    }
+}
+
+impl Begin {
+    /// Commits and answers; a refusal is written down, and leaves no other trace.
+    pub async fn finish(self, outcome: Result<Answer, Error>) -> Result<Answer, Stop> {
+        match outcome {
+            Ok(answer) => {
+                self.change.commit(&answer.to_bytes()).await?;
+                Ok(answer)
+            }
+            Err(error) => {
+                drop(self.change);
+                self.call.app.authority.note_refusal(&self.call.inner, self.operation, self.target.as_deref(), &error).await;
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// Exactly one credential, a live management key (cases 225 to 229).
+fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Stop> {
+    if headers.contains_key("x-api-key") || headers.get_all(AUTHORIZATION).iter().count() > 1 {
+        let problem = Problem::new("several_credentials", "send exactly one credential: a management key as Authorization: Bearer");
+        return Err(Stop::Problem(StatusCode::BAD_REQUEST, problem));
+    }
+    let Some(value) = headers.get(AUTHORIZATION) else { return Err(Stop::Unauthenticated { presented: false }) };
+    let token = value.to_str().ok().and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let caller = token.and_then(|(_, token)| app.authority.find_caller(&Secret::presented(token.trim())));
+    caller.ok_or(Stop::Unauthenticated { presented: true })
+}
+
+fn idempotency(headers: &HeaderMap, request: &[&[u8]]) -> Result<Option<Idempotency>, Stop> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    match value.to_str() {
+        Ok(key) if (1..=MAX_KEY).contains(&key.len()) => Ok(Some(Idempotency::new(key, request))),
+        _ => Err(FieldError::new("invalid_value", "Idempotency-Key", "Idempotency-Key takes 1 to 255 visible ASCII characters").into()),
+    }
+}
+
+/// RFC 9110 §13.1.1, for the entity tags we give: a quoted version. `*` matches whatever exists.
+fn if_match(headers: &HeaderMap) -> Option<i64> {
+    let value = headers.get(IF_MATCH)?;
+    let tag = value.to_str().unwrap_or_default().trim();
+    if tag == "*" {
+        return None;
+    }
+    // A tag we never gave matches nothing.
+    Some(tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|version| version.parse().ok()).unwrap_or(-1))
+}

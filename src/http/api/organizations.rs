@@ -1,0 +1,117 @@
+//! `/organizations`.
+use axum::extract::Path;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::answer::Answer;
+use super::call::Call;
+use super::error::Stop;
+use super::json::nullable;
+use crate::authority::caller::Operation;
+use crate::domain::management_key::Power;
+use crate::domain::organization::{Metadata, NewOrganization, Organization, OrganizationChange, check_metadata};
+use crate::domain::text::{MAX_EXTERNAL_ID, Name, parse_optional};
+
+const fn write(name: &'static str) -> Operation {
+    Operation { name, power: Power::OrganizationsWrite }
+}
+
+/// The ignored members are the WorkOS SDKs', which have no meaning here.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CreateBody {
+    name: String,
+    #[serde(default)]
+    external_id: Option<String>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    #[serde(default, rename = "domain_data")]
+    _domain_data: Option<IgnoredAny>,
+    #[serde(default, rename = "domains")]
+    _domains: Option<IgnoredAny>,
+    #[serde(default, rename = "allow_profiles_outside_organization")]
+    _allow_profiles_outside_organization: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UpdateBody {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    external_id: Option<Option<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    metadata: Option<Option<Metadata>>,
+    #[serde(default, rename = "domain_data")]
+    _domain_data: Option<IgnoredAny>,
+    #[serde(default, rename = "domains")]
+    _domains: Option<IgnoredAny>,
+    #[serde(default, rename = "allow_profiles_outside_organization")]
+    _allow_profiles_outside_organization: Option<IgnoredAny>,
+    #[serde(default, rename = "stripe_customer_id")]
+    _stripe_customer_id: Option<IgnoredAny>,
+}
+
+fn answer(organization: &Organization) -> Answer {
+    Answer::ok(organization).version(organization.version)
+}
+
+pub async fn list(call: Call) -> Result<Answer, Stop> {
+    let page = call.query.page()?;
+    let organizations = call.app.authority.list_organizations(call.caller(), call.query.get("search"), &page).await?;
+    Ok(Answer::list(&organizations))
+}
+
+pub async fn find(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
+    Ok(answer(&call.app.authority.find_organization(call.caller(), &id).await?))
+}
+
+pub async fn find_by_external_id(Path(external_id): Path<String>, call: Call) -> Result<Answer, Stop> {
+    Ok(answer(&call.app.authority.find_organization_by_external_id(call.caller(), &external_id).await?))
+}
+
+pub async fn create(call: Call) -> Result<Answer, Stop> {
+    let body: CreateBody = call.json()?;
+    let metadata = body.metadata.unwrap_or_default();
+    check_metadata(&metadata)?;
+    let new = NewOrganization {
+        name: Name::parse("name", &body.name)?,
+        external_id: parse_optional("external_id", body.external_id.as_deref(), MAX_EXTERNAL_ID)?,
+        metadata,
+    };
+    let mut begin = call.begin(write("organization.create"), None).await?;
+    let outcome = begin.change.register_organization(new).await;
+    begin.finish(outcome.map(|organization| Answer::created(&organization).version(organization.version))).await
+}
+
+pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
+    let body: UpdateBody = call.json()?;
+    let metadata = body.metadata.map(Option::unwrap_or_default);
+    metadata.as_ref().map_or(Ok(()), check_metadata)?;
+    let external_id = match body.external_id {
+        Some(external_id) => Some(parse_optional("external_id", external_id.as_deref(), MAX_EXTERNAL_ID)?),
+        None => None,
+    };
+    let name = body.name.map(|name| Name::parse("name", &name)).transpose()?;
+    let mut begin = call.begin(write("organization.update"), Some(&id)).await?;
+    let outcome = begin.change.change_organization(&id, OrganizationChange { name, external_id, metadata }).await;
+    begin.finish(outcome.map(|organization| answer(&organization))).await
+}
+
+pub async fn suspend(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
+    let mut begin = call.begin(write("organization.suspend"), Some(&id)).await?;
+    let outcome = begin.change.suspend_organization(&id).await;
+    begin.finish(outcome.map(|organization| answer(&organization))).await
+}
+
+pub async fn reactivate(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
+    let mut begin = call.begin(write("organization.reactivate"), Some(&id)).await?;
+    let outcome = begin.change.reactivate_organization(&id).await;
+    begin.finish(outcome.map(|organization| answer(&organization))).await
+}
+
+pub async fn delete(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
+    let mut begin = call.begin(write("organization.delete"), Some(&id)).await?;
+    let outcome = begin.change.delete_organization(&id).await;
+    begin.finish(outcome.map(|()| Answer::no_content())).await
+}

@@ -1,0 +1,134 @@
+//! Deadlines of one connection (F22): for its first byte, for each head, for idling, and for a write that does not move.
+use std::future::Future;
+use std::io::{Error, ErrorKind, IoSlice, Result};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::clock;
+
+const FIRST_BYTE: Duration = Duration::from_secs(5);
+const HEAD: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_secs(75);
+const WRITE: Duration = Duration::from_secs(10);
+/// A body has a deadline of its own; this only ends a request that nobody answers.
+const REQUEST: Duration = Duration::from_secs(60);
+
+/// Where the connection is, told by whoever answers its requests.
+#[derive(Clone, Default)]
+pub struct Phase(Arc<AtomicU8>);
+
+const AWAITING_FIRST_BYTE: u8 = 0;
+const IN_HEAD: u8 = 1;
+const IN_REQUEST: u8 = 2;
+const IDLING: u8 = 3;
+
+impl Phase {
+    pub fn request_began(&self) {
+        self.0.store(IN_REQUEST, Ordering::Release);
+    }
+
+    pub fn request_ended(&self) {
+        self.0.store(IDLING, Ordering::Release);
+    }
+
+    fn get(&self) -> u8 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A stream that ends when a deadline passes.
+pub struct Deadlines<S> {
+    stream: S,
+    read_deadline: Pin<Box<Sleep>>,
+    write_deadline: Pin<Box<Sleep>>,
+    phase: Phase,
+    armed_for: u8,
+    write_pending: bool,
+}
+
+impl<S> Deadlines<S> {
+    pub fn new(stream: S, phase: Phase) -> Self {
+        let (read_deadline, write_deadline) = (Box::pin(sleep(FIRST_BYTE)), Box::pin(sleep(WRITE)));
+        Self { stream, read_deadline, write_deadline, phase, armed_for: AWAITING_FIRST_BYTE, write_pending: false }
+    }
+
+    /// Ready with an error when the deadline of the phase has passed. The timer is set only when there is something to wait for.
+    fn poll_read_deadline(&mut self, context: &mut Context<'_>, phase: u8) -> Poll<Error> {
+        if self.armed_for != phase {
+            self.armed_for = phase;
+            let allowed = match phase {
+                AWAITING_FIRST_BYTE => FIRST_BYTE,
+                IN_HEAD => HEAD,
+                IN_REQUEST => REQUEST,
+                _ => IDLE,
+            };
+            self.read_deadline.as_mut().reset(from_now(allowed));
+        }
+        ready!(self.read_deadline.as_mut().poll(context));
+        Poll::Ready(Error::new(ErrorKind::TimedOut, "nothing came in time"))
+    }
+
+    fn bound_write<T>(&mut self, context: &mut Context<'_>, result: Poll<Result<T>>) -> Poll<Result<T>> {
+        if result.is_ready() {
+            self.write_pending = false;
+            return result;
+        }
+        if !self.write_pending {
+            self.write_pending = true;
+            self.write_deadline.as_mut().reset(from_now(WRITE));
+        }
+        ready!(self.write_deadline.as_mut().poll(context));
+        Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the peer does not read")))
+    }
+}
+
+fn from_now(duration: Duration) -> Instant {
+    Instant::from_std(clock::instant()) + duration
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Deadlines<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let phase = self.phase.get();
+        let filled = buffer.filled().len();
+        match Pin::new(&mut self.stream).poll_read(context, buffer) {
+            Poll::Ready(result) => {
+                if buffer.filled().len() > filled && matches!(phase, AWAITING_FIRST_BYTE | IDLING) {
+                    self.phase.0.store(IN_HEAD, Ordering::Release);
+                }
+                Poll::Ready(result)
+            }
+            Poll::Pending => self.poll_read_deadline(context, phase).map(Err),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Deadlines<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.bound_write(context, result)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.bound_write(context, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let result = Pin::new(&mut self.stream).poll_flush(context);
+        self.bound_write(context, result)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,29 @@
+//! Whether the process lives, and whether it should be sent requests.
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::App;
+
+pub(super) async fn livez() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// 200 while tokens can be issued, also when the store is away for now; 503 while the process is told to stop.
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
+    if app.draining.load(Ordering::Acquire) {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "draining" })));
+    }
+    if !app.authority.can_sign() {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "no signing key" })));
+    }
+    if app.authority.store_answers().await {
+        (StatusCode::OK, Json(json!({ "status": "ok" })))
+    } else {
+        (StatusCode::OK, Json(json!({ "status": "degraded", "store": "unreachable" })))
+    }
+}

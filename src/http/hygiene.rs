@@ -1,0 +1,142 @@
+//! What holds for every request and every answer: one Host, bounded heads, a request id, no panic, no sniffing, and errors in their dialect.
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CONNECTION, HOST, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderName, HeaderValue, Method, Response as HttpResponse, StatusCode, Uri, Version};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::ResponseForPanic;
+
+use super::api::Problem;
+use super::oauth::OauthError;
+use super::{App, oauth};
+
+const MAX_HEADERS: usize = 64;
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+const MAX_TARGET_BYTES: usize = 8 * 1024;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The request's id, in its extensions and on its answer.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// What went wrong inside, in an answer's extensions: it is logged here, once, and told to nobody.
+#[derive(Clone, Debug)]
+pub struct Cause(pub String);
+
+/// The outermost layer.
+pub async fn keep(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let request_id = app.authority.request_id();
+    request.extensions_mut().insert(RequestId(request_id.clone()));
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    // A request with Transfer-Encoding is the last of its connection: no one can hide another behind it (RFC 9112 §6.1).
+    let closes = request.headers().contains_key(TRANSFER_ENCODING) || app.draining.load(Ordering::Acquire);
+    let response = match refuse_head(&request) {
+        Some((status, message)) => refusal(&uri, status, message),
+        None if changes_something(&method, uri.path()) => {
+            // A change goes on to its end when the client goes away: otherwise it could be committed and not be in memory.
+            tokio::spawn(next.run(request)).await.unwrap_or_else(|_panic| Panicked.into_response())
+        }
+        None => next.run(request).await,
+    };
+    finish(&app, response, request_id, &uri, closes)
+}
+
+fn finish(app: &App, mut response: Response, request_id: String, uri: &Uri, closes: bool) -> Response {
+    if response.extensions_mut().remove::<PanicMark>().is_some() {
+        app.metrics.panics.inc();
+        response = refusal(uri, StatusCode::INTERNAL_SERVER_ERROR, "internal error");
+    }
+    if let Some(Cause(cause)) = response.extensions_mut().remove() {
+        tracing::error!(request_id, cause, path = uri.path(), "a request failed");
+    }
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        *response.body_mut() = Body::from(problem.render(response.status(), &request_id));
+    }
+    app.metrics.note_response(response.status());
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    if closes {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// RFC 9112 §3.2: exactly one Host in HTTP/1.1; RFC 6585 §5: bounded fields; RFC 9110 §15.5.15: a bounded target.
+fn refuse_head(request: &Request) -> Option<(StatusCode, &'static str)> {
+    let headers = request.headers();
+    let hosts = headers.get_all(HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Some((StatusCode::BAD_REQUEST, "a request has exactly one Host header"));
+    }
+    if request.uri().path_and_query().map_or(0, |target| target.as_str().len()) > MAX_TARGET_BYTES {
+        return Some((StatusCode::URI_TOO_LONG, "the request target is longer than 8 KiB"));
+    }
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
+        return Some((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "a request has at most 64 header fields of 16 KiB together"));
+    }
+    None
+}
+
+fn changes_something(method: &Method, path: &str) -> bool {
+    match *method {
+        Method::POST => !oauth::only_reads(path),
+        Method::PUT | Method::PATCH | Method::DELETE => true,
+        _ => false,
+    }
+}
+
+/// An error that no handler made, in the dialect of the path.
+fn refusal(uri: &Uri, status: StatusCode, message: &'static str) -> Response {
+    if oauth::is_oauth_path(uri.path()) {
+        OauthError::of_status(status, message).into_response()
+    } else {
+        Problem::of_status(status, message).into_response()
+    }
+}
+
+pub async fn not_found(uri: Uri) -> Response {
+    let _ = uri;
+    Problem::of_status(StatusCode::NOT_FOUND, "there is nothing at this path").into_response()
+}
+
+pub async fn method_not_allowed(uri: Uri) -> Response {
+    refusal(&uri, StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
+}
+
+/// The span of a request: never its query, headers or body, where a secret could be.
+pub fn span(request: &Request) -> tracing::Span {
+    let request_id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
+    tracing::debug_span!("request", method = %request.method(), path = request.uri().path(), request_id)
+}
+
+/// Makes an answer of a panic; what it said is logged by the panic hook, and told to nobody.
+#[derive(Clone, Copy)]
+pub struct Panicked;
+
+#[derive(Clone, Copy)]
+struct PanicMark;
+
+impl IntoResponse for Panicked {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(PanicMark);
+        response
+    }
+}
+
+impl ResponseForPanic for Panicked {
+    type ResponseBody = Body;
+
+    fn response_for_panic(&mut self, _panic: Box<dyn Any + Send + 'static>) -> HttpResponse<Body> {
+        self.into_response()
+    }
+}

@@ -1,0 +1,67 @@
+//! Counters for the operator's own listener, in the OpenMetrics text format. No label ever names a tenant (case 255).
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::App;
+
+type Labels = [(&'static str, &'static str); 1];
+
+/// Everything that is counted.
+pub struct Metrics {
+    registry: Registry,
+    pub tokens_issued: Counter,
+    /// By RFC 6749 §5.2 error code.
+    pub token_refusals: Family<Labels, Counter>,
+    /// By class of status: `2xx` to `5xx`.
+    pub responses: Family<Labels, Counter>,
+    pub panics: Counter,
+    pub connections: Gauge<i64, AtomicI64>,
+    applications: Gauge<i64, AtomicI64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("chancery");
+        let (tokens_issued, panics) = (Counter::default(), Counter::default());
+        let (token_refusals, responses) = (Family::default(), Family::default());
+        let (connections, applications) = (Gauge::default(), Gauge::default());
+        registry.register("tokens_issued", "Access tokens issued", tokens_issued.clone());
+        registry.register("token_refusals", "Token requests refused, by error code", token_refusals.clone());
+        registry.register("http_responses", "Answers, by class of status", responses.clone());
+        registry.register("panics", "Handlers that panicked", panics.clone());
+        registry.register("connections", "Open connections", connections.clone());
+        registry.register("applications", "Applications in memory", applications.clone());
+        Self { registry, tokens_issued, token_refusals, responses, panics, connections, applications }
+    }
+}
+
+impl Metrics {
+    pub(super) fn note_response(&self, status: StatusCode) {
+        let class = match status.as_u16() {
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            _ => "5xx",
+        };
+        self.responses.get_or_create(&[("class", class)]).inc();
+    }
+}
+
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    app.metrics.applications.set(i64::try_from(app.authority.application_count()).unwrap_or(i64::MAX));
+    let mut text = String::new();
+    match encode(&mut text, &app.metrics.registry) {
+        Ok(()) => ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

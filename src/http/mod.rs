@@ -1,0 +1,73 @@
+//! HTTP: the whole router on one screen. It speaks; what is decided is decided in `authority`.
+pub mod api;
+mod body;
+mod connection;
+mod health;
+mod hygiene;
+pub mod listen;
+pub mod metrics;
+pub mod oauth;
+mod source;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::trace::TraceLayer;
+use url::Url;
+
+use crate::authority::Authority;
+
+pub use source::TrustedProxies;
+
+/// What every handler is given.
+pub struct App {
+    pub authority: Arc<Authority>,
+    pub trusted_proxies: TrustedProxies,
+    pub metrics: metrics::Metrics,
+    pub throttle: oauth::throttle::Throttle,
+    /// Set when the process is told to stop: readiness goes first.
+    pub draining: AtomicBool,
+}
+
+impl App {
+    pub fn new(authority: Arc<Authority>, trusted_proxies: TrustedProxies) -> Arc<Self> {
+        Arc::new(Self {
+            authority,
+            trusted_proxies,
+            metrics: Default::default(),
+            throttle: Default::default(),
+            draining: AtomicBool::new(false),
+        })
+    }
+}
+
+/// Everything on the public listener. An issuer with a path has its endpoints under that path too, for a proxy that does not strip it.
+pub fn router(app: &Arc<App>) -> Router {
+    let path = Url::parse(&app.authority.settings.issuer).map_or(String::new(), |url| url.path().trim_end_matches('/').to_owned());
+    let routes = Router::new()
+        .merge(oauth::routes(&path))
+        .merge(api::routes())
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz));
+    let routes = if path.is_empty() { routes } else { routes.clone().nest(&path, routes) };
+    routes
+        .fallback(hygiene::not_found)
+        .method_not_allowed_fallback(hygiene::method_not_allowed)
+        .with_state(Arc::clone(app))
+        .layer(CatchPanicLayer::custom(hygiene::Panicked))
+        .layer(TraceLayer::new_for_http().make_span_with(hygiene::span).on_request(()).on_failure(()))
+        .layer(from_fn_with_state(Arc::clone(app), hygiene::keep))
+}
+
+/// What the operator's own listener serves.
+pub fn internal_router(app: &Arc<App>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics::metrics))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .with_state(Arc::clone(app))
+}

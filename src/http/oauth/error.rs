@@ -1,0 +1,134 @@
+//! The errors of the OAuth endpoints, in one table (RFC 6749 §5.2, RFC 7009 §2.2.1, RFC 8707 §2, RFC 6750 §3.1).
+use axum::http::header::{CACHE_CONTROL, CONNECTION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::authority::error::Error;
+use crate::authority::issue::IssueError;
+use crate::http::body::BodyError;
+use crate::http::hygiene::Cause;
+
+/// One error. Descriptions are ours alone: what was sent is never echoed.
+#[derive(Debug)]
+pub enum OauthError {
+    InvalidRequest(&'static str),
+    /// 401 with a `Basic` challenge for this realm, the issuer.
+    InvalidClient(String),
+    /// 429, for a source that failed too often.
+    TooManyFailures,
+    UnsupportedGrantType,
+    InvalidScope(&'static str),
+    InvalidTarget(&'static str),
+    UnsupportedTokenType(&'static str),
+    /// 401 with a `Bearer` challenge: a management key that is none.
+    InvalidBearer,
+    /// 403: a management key that lacks the permission.
+    InsufficientScope,
+    Unavailable(String),
+    Internal(String),
+    Body(BodyError),
+    Status(StatusCode, &'static str),
+}
+
+impl OauthError {
+    pub fn of_status(status: StatusCode, message: &'static str) -> Self {
+        Self::Status(status, message)
+    }
+
+    /// The row of the table: status, `error`, `error_description`.
+    fn row(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::InvalidRequest(why) => (StatusCode::BAD_REQUEST, "invalid_request", why),
+            Self::InvalidClient(_) => (StatusCode::UNAUTHORIZED, "invalid_client", "client authentication failed"),
+            Self::TooManyFailures => {
+                (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", "too many failed attempts from this address")
+            }
+            Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type", "grant_type must be client_credentials"),
+            Self::InvalidScope(why) => (StatusCode::BAD_REQUEST, "invalid_scope", why),
+            Self::InvalidTarget(why) => (StatusCode::BAD_REQUEST, "invalid_target", why),
+            Self::UnsupportedTokenType(why) => (StatusCode::BAD_REQUEST, "unsupported_token_type", why),
+            Self::InvalidBearer => (StatusCode::UNAUTHORIZED, "invalid_token", "this is no management key"),
+            Self::InsufficientScope => (StatusCode::FORBIDDEN, "insufficient_scope", "this management key lacks the permission"),
+            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal error"),
+            Self::Body(error) => (error.status(), "invalid_request", error.message()),
+            Self::Status(status, message) if status.is_server_error() => (*status, "server_error", message),
+            Self::Status(status, message) => (*status, "invalid_request", message),
+        }
+    }
+
+    /// The `error` code, for the counters.
+    pub fn code(&self) -> &'static str {
+        self.row().1
+    }
+
+    fn challenge(&self) -> Option<String> {
+        match self {
+            Self::InvalidClient(realm) => Some(format!("Basic realm=\"{realm}\"")),
+            Self::InvalidBearer => Some("Bearer error=\"invalid_token\"".into()),
+            Self::InsufficientScope => Some("Bearer error=\"insufficient_scope\"".into()),
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for OauthError {
+    fn into_response(self) -> Response {
+        let (status, error, description) = self.row();
+        let body = axum::Json(json!({ "error": error, "error_description": description }));
+        let mut response = (status, no_store(), body).into_response();
+        let headers = response.headers_mut();
+        if let Some(challenge) = self.challenge().and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        match &self {
+            Self::Unavailable(_) | Self::TooManyFailures => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::Body(error) if error.closes() => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Self::Body(BodyError::Encoded) => {
+                headers.insert(HeaderName::from_static("accept-encoding"), HeaderValue::from_static("identity"));
+            }
+            _ => {}
+        }
+        if let Self::Unavailable(cause) | Self::Internal(cause) = self {
+            response.extensions_mut().insert(Cause(cause));
+        }
+        response
+    }
+}
+
+/// RFC 6749 §5.1: both, for caches old and new.
+pub fn no_store() -> HeaderMap {
+    HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-store")), (PRAGMA, HeaderValue::from_static("no-cache"))])
+}
+
+impl From<IssueError> for OauthError {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::InvalidScope => Self::InvalidScope("the scope is not within what this client holds for the resource"),
+            IssueError::UnknownTarget => Self::InvalidTarget("the resource is unknown, or not granted to this client"),
+            IssueError::AmbiguousTarget => Self::InvalidTarget("several resources are possible: name one with the resource parameter"),
+            IssueError::OtherOrganization => Self::InvalidRequest("the organization is not this client's"),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<Error> for OauthError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unavailable(cause) => Self::Unavailable(cause.to_string()),
+            other => Self::Internal(format!("{other:?}")),
+        }
+    }
+}
+
+impl From<BodyError> for OauthError {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}

@@ -1,0 +1,45 @@
+//! Authorization server metadata (RFC 8414) and its OpenID alias. Only what works is named, under the configured issuer alone.
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use chancery_verifier::Algorithm;
+use serde_json::{Value, json};
+
+use crate::domain::application::ClientAuthenticationMethod;
+use crate::http::App;
+
+const CACHE: &str = "public, max-age=300";
+
+pub async fn authorization_server(State(app): State<Arc<App>>) -> Response {
+    ([(CACHE_CONTROL, CACHE)], Json(metadata(&app))).into_response()
+}
+
+/// Verifiers that only know OpenID Connect Discovery read the allowed algorithms from `id_token_signing_alg_values_supported`: these are
+/// the access tokens', there are no id tokens here.
+pub async fn openid(State(app): State<Arc<App>>) -> Response {
+    let mut document = metadata(&app);
+    let algorithms: Vec<_> = app.authority.ring.snapshot().algorithms().into_iter().map(Algorithm::name).collect();
+    document["subject_types_supported"] = json!(["public"]);
+    document["id_token_signing_alg_values_supported"] = json!(algorithms);
+    ([(CACHE_CONTROL, CACHE)], Json(document)).into_response()
+}
+
+/// `response_types_supported` is left out: there is no authorization endpoint, and RFC 8414 §3.2 leaves out what has no values.
+fn metadata(app: &App) -> Value {
+    let issuer = &app.authority.settings.issuer;
+    let methods = ClientAuthenticationMethod::ALL.map(ClientAuthenticationMethod::name);
+    json!({
+        "issuer": issuer,
+        "token_endpoint": format!("{issuer}/oauth/token"),
+        "token_endpoint_auth_methods_supported": methods,
+        "grant_types_supported": ["client_credentials"],
+        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+        "introspection_endpoint": format!("{issuer}/oauth/introspect"),
+        "introspection_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint": format!("{issuer}/oauth/revoke"),
+        "revocation_endpoint_auth_methods_supported": methods,
+    })
+}

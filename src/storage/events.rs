@@ -1,0 +1,143 @@
+//! The event chain.
+use sqlx::FromRow;
+
+use super::page::keyset;
+use super::{Result, StoreError, Tx, on, stored};
+use crate::domain::event::{Event, EventFilter, EventRow, Subject};
+use crate::domain::management_key::Reach;
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::timestamp::Timestamp;
+
+#[derive(FromRow)]
+struct Row {
+    rev: i64,
+    id: String,
+    event: String,
+    organization_id: Option<String>,
+    subject_kind: String,
+    subject_id: String,
+    data: String,
+    before_data: Option<String>,
+    actor_id: String,
+    actor_source: String,
+    actor_name: Option<String>,
+    request_id: Option<String>,
+    source_ip: Option<String>,
+    created_at: i64,
+    previous_hash: String,
+    hash: String,
+}
+
+/// A row of the chain and the hash stored with it.
+pub struct ChainedRow {
+    pub row: EventRow,
+    pub hash: String,
+}
+
+impl From<Row> for ChainedRow {
+    fn from(row: Row) -> Self {
+        let hash = row.hash;
+        let row = EventRow {
+            rev: row.rev,
+            id: row.id,
+            event: row.event,
+            organization_id: row.organization_id,
+            subject_kind: row.subject_kind,
+            subject_id: row.subject_id,
+            data: row.data,
+            before: row.before_data,
+            actor_id: row.actor_id,
+            actor_source: row.actor_source,
+            actor_name: row.actor_name,
+            request_id: row.request_id,
+            source_ip: row.source_ip,
+            created_at: row.created_at,
+            previous_hash: row.previous_hash,
+        };
+        Self { row, hash }
+    }
+}
+
+impl TryFrom<Row> for Event {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
+            id: stored("event.id", &row.id)?,
+            event: row.event,
+            data: row.data,
+            created_at: Timestamp::from_millis(row.created_at),
+            actor_id: row.actor_id,
+            actor_source: row.actor_source,
+            actor_name: row.actor_name,
+        })
+    }
+}
+
+pub async fn insert(tx: &mut Tx, row: &EventRow, hash: &str) -> Result<()> {
+    let sql = "INSERT INTO event (rev, id, event, organization_id, subject_kind, subject_id, data, before_data, actor_id, actor_source, \
+               actor_name, request_id, source_ip, created_at, previous_hash, hash) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    on!(tx, |connection| sqlx::query(sql)
+        .bind(row.rev)
+        .bind(&row.id)
+        .bind(&row.event)
+        .bind(&row.organization_id)
+        .bind(&row.subject_kind)
+        .bind(&row.subject_id)
+        .bind(&row.data)
+        .bind(&row.before)
+        .bind(&row.actor_id)
+        .bind(&row.actor_source)
+        .bind(&row.actor_name)
+        .bind(&row.request_id)
+        .bind(&row.source_ip)
+        .bind(row.created_at)
+        .bind(&row.previous_hash)
+        .bind(hash)
+        .execute(connection))
+    .map(drop)
+}
+
+pub async fn list(tx: &mut Tx, reach: Reach, filter: &EventFilter, request: &PageRequest) -> Result<Page<Event>> {
+    let select = "SELECT * FROM event WHERE (CAST($1 AS TEXT) IS NULL OR organization_id = $1) \
+                  AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2) \
+                  AND (CAST($3 AS BIGINT) IS NULL OR created_at >= $3) AND (CAST($4 AS BIGINT) IS NULL OR created_at < $4) \
+                  AND (CAST($5 AS TEXT) IS NULL OR $5 LIKE '%,' || event || ',%')";
+    let keyset = keyset(select, "id", 5, request);
+    let own = reach.organization().map(|id| id.to_string());
+    let names = (!filter.events.is_empty()).then(|| format!(",{},", filter.events.join(",")));
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql)
+        .bind(own)
+        .bind(&filter.organization_id)
+        .bind(filter.from.map(Timestamp::millis))
+        .bind(filter.to.map(Timestamp::millis))
+        .bind(names)
+        .bind(keyset.cursor)
+        .bind(keyset.limit)
+        .fetch_all(connection))?;
+    let events = rows.into_iter().map(TryInto::try_into).collect::<Result<Vec<Event>>>()?;
+    Ok(Page::of(events, request, |event| event.id.to_string()))
+}
+
+/// Whether the id names one in reach, for a list's cursor.
+pub async fn exists(tx: &mut Tx, reach: Reach, id: &str) -> Result<bool> {
+    let sql = "SELECT COUNT(*) FROM event WHERE id = $1 AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)";
+    let own = reach.organization().map(|id| id.to_string());
+    let count: i64 = on!(tx, |connection| sqlx::query_scalar(sql).bind(id).bind(own).fetch_one(connection))?;
+    Ok(count > 0)
+}
+
+/// What changed after `rev`, in order: the tail the directory follows.
+pub async fn subjects_after(tx: &mut Tx, rev: i64) -> Result<Vec<(i64, Subject)>> {
+    let sql = "SELECT rev, subject_kind, subject_id FROM event WHERE rev > $1 ORDER BY rev LIMIT 10000";
+    let rows: Vec<(i64, String, String)> = on!(tx, |connection| sqlx::query_as(sql).bind(rev).fetch_all(connection))?;
+    Ok(rows.into_iter().map(|(rev, kind, id)| (rev, Subject::stored(&kind, id))).collect())
+}
+
+/// Rows of the chain after `rev`, at most `limit`.
+pub async fn chain_after(tx: &mut Tx, rev: i64, limit: i64) -> Result<Vec<ChainedRow>> {
+    let sql = "SELECT * FROM event WHERE rev > $1 ORDER BY rev LIMIT $2";
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(rev).bind(limit).fetch_all(connection))?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}

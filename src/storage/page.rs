@@ -1,0 +1,25 @@
+//! Pages by key: the one place where SQL text is put together, from constants and enums only.
+use sqlx::AssertSqlSafe;
+
+use crate::domain::page::{Cursor, Order, PageRequest};
+
+/// A list query: `select` with its tenant and filter conditions up to `WHERE … `, whose parameters are `$1` to `$n`; the cursor and the limit follow.
+pub(super) struct Keyset {
+    pub(super) sql: AssertSqlSafe<String>,
+    pub(super) cursor: Option<String>,
+    /// One more than asked for, to see whether there is more.
+    pub(super) limit: i64,
+}
+
+pub(super) fn keyset(select: &str, id: &str, parameters: u8, request: &PageRequest) -> Keyset {
+    let (cursor, backwards) = match &request.cursor {
+        None => (None, false),
+        Some(Cursor::After(id)) => (Some(id.clone()), false),
+        Some(Cursor::Before(id)) => (Some(id.clone()), true),
+    };
+    let ascending = (request.order == Order::Ascending) != backwards;
+    let (comparison, direction) = if ascending { (">", "ASC") } else { ("<", "DESC") };
+    let (at, limit) = (parameters + 1, parameters + 2);
+    let sql = format!("{select} AND (CAST(${at} AS TEXT) IS NULL OR {id} {comparison} ${at}) ORDER BY {id} {direction} LIMIT ${limit}");
+    Keyset { sql: AssertSqlSafe(sql), cursor, limit: i64::from(request.limit) + 1 }
+}

@@ -1,0 +1,31 @@
+//! Single tokens revoked before their time (RFC 7009), kept until they would have expired.
+use super::{Result, Tx, on};
+use crate::domain::timestamp::Timestamp;
+
+/// A revoked token: its `jti` and when it would have expired.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct RevokedToken {
+    pub jti: String,
+    pub expires_at: i64,
+}
+
+pub async fn find(tx: &mut Tx, jti: &str) -> Result<Option<RevokedToken>> {
+    let sql = "SELECT jti, expires_at FROM revoked_token WHERE jti = $1";
+    on!(tx, |connection| sqlx::query_as(sql).bind(jti).fetch_optional(connection))
+}
+
+pub async fn all(tx: &mut Tx) -> Result<Vec<RevokedToken>> {
+    on!(tx, |connection| sqlx::query_as("SELECT jti, expires_at FROM revoked_token").fetch_all(connection))
+}
+
+/// Whether it was not revoked before.
+pub async fn insert(tx: &mut Tx, jti: &str, expires_at: Timestamp) -> Result<bool> {
+    let sql = "INSERT INTO revoked_token (jti, expires_at) VALUES ($1, $2) ON CONFLICT (jti) DO NOTHING RETURNING jti";
+    let new: Option<String> = on!(tx, |connection| sqlx::query_scalar(sql).bind(jti).bind(expires_at.millis()).fetch_optional(connection))?;
+    Ok(new.is_some())
+}
+
+pub async fn purge(tx: &mut Tx, expired_before: Timestamp) -> Result<()> {
+    let sql = "DELETE FROM revoked_token WHERE expires_at < $1";
+    on!(tx, |connection| sqlx::query(sql).bind(expired_before.millis()).execute(connection)).map(drop)
+}
