@@ -1,6 +1,7 @@
 //! The command line: `serve`, the two commands that open the store themselves, and thin clients of the HTTP API.
 mod audit;
 mod client;
+mod commands;
 mod serve;
 
 use std::process::ExitCode;
@@ -40,15 +41,15 @@ enum Command {
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Organizations: customers of the product
-    Organizations(client::OrganizationsArgs),
+    Organizations(commands::OrganizationsArgs),
     /// M2M applications: OAuth clients
-    Applications(client::ApplicationsArgs),
+    Applications(commands::ApplicationsArgs),
     /// Client secrets: list, create, rotate, cancel a rotation, delete
-    Secrets(client::SecretsArgs),
+    Secrets(commands::SecretsArgs),
     /// Signing keys: list, rotate, withdraw
-    Keys(client::KeysArgs),
+    Keys(commands::KeysArgs),
     /// Exchange a client secret for an access token
-    Token(client::TokenArgs),
+    Token(commands::TokenArgs),
 }
 
 #[derive(Subcommand)]

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
-pub use embedded::OpenError;
+pub use embedded::{DatabaseLock, OpenError};
 
 /// How long a change waits for the writer before it is refused with 503 (F6).
 const WRITER_WAIT: Duration = Duration::from_secs(2);

@@ -7,7 +7,7 @@ use super::call::Call;
 use super::error::Stop;
 use crate::domain::event::{Event, EventFilter};
 use crate::domain::id::EventId;
-use crate::domain::page::{Order, Page};
+use crate::domain::page::Page;
 use crate::domain::text::FieldError;
 use crate::domain::timestamp::Timestamp;
 
@@ -46,9 +46,9 @@ fn parse_time(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, Fiel
     text.map(|text| Timestamp::parse(text).ok_or_else(invalid)).transpose()
 }
 
-/// In the order of the chain unless said otherwise, so that `after` follows it.
+/// With `order=asc`, `after` follows the chain.
 pub async fn list(call: Call) -> Result<Answer, Stop> {
-    let page = call.query.page_by(Order::Ascending)?;
+    let page = call.query.page()?;
     let names = call.query.get("events").unwrap_or_default();
     let filter = EventFilter {
         events: names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),

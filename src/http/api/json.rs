@@ -2,6 +2,7 @@
 use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::error::Category;
 
 use super::error::{Problem, Stop};
@@ -13,8 +14,10 @@ use crate::domain::text::FieldError;
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Stop> {
     let malformed = |message: &str| Stop::Problem(StatusCode::BAD_REQUEST, Problem::new("malformed_json", message));
     let body = if body.is_empty() { b"{}" } else { body };
+    // Syntax first, to its end and to a bounded depth: what is not JSON is 400, whatever its first members are.
+    serde_json::from_slice::<Value>(body).map_err(|_syntax| malformed("the body is not JSON"))?;
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
         let text = inner.to_string();
@@ -23,9 +26,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Stop> {
             Category::Data => Error::from(describe(&path, &text)).into(),
             _ => malformed("the body is not JSON"),
         }
-    })?;
-    deserializer.end().map_err(|_trailing| malformed("the body has something after the JSON value"))?;
-    Ok(parsed)
+    })
 }
 
 /// serde's message holds the value that was sent; only what was expected is told.

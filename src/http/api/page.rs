@@ -20,10 +20,6 @@ impl Query {
     }
 
     pub fn page(&self) -> Result<PageRequest, Stop> {
-        self.page_by(Order::Descending)
-    }
-
-    pub fn page_by(&self, default_order: Order) -> Result<PageRequest, Stop> {
         let invalid = |field: &str, message: String| Stop::from(Error::from(FieldError::new("invalid_value", field, message)));
         let limit = match self.get("limit").map(str::parse::<u8>) {
             None => PageRequest::DEFAULT_LIMIT,
@@ -31,7 +27,7 @@ impl Query {
             Some(_) => return Err(invalid("limit", format!("limit takes 1 to {}", PageRequest::MAX_LIMIT))),
         };
         let order = match self.get("order") {
-            None => default_order,
+            None => Order::Descending,
             Some("asc") => Order::Ascending,
             Some("desc") => Order::Descending,
             Some(_) => return Err(invalid("order", "order takes asc or desc".into())),
