@@ -8,6 +8,7 @@ use clap::Args;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::authority::caller::MIN_PRESET_LENGTH;
 use crate::domain::credential::Secret;
 use crate::domain::signing_key::Schedule;
 use crate::keys::master::MasterKeyPlace;
@@ -86,6 +87,19 @@ impl ServeArgs {
         match &self.master_key_file {
             Some(file) => MasterKeyPlace::File(file.clone()),
             None => MasterKeyPlace::Folder(self.keys_dir.clone()),
+        }
+    }
+
+    /// The preset management key. Its length is looked at here, and not by clap, which would print the value.
+    ///
+    /// # Errors
+    /// One line when it is too short.
+    pub fn preset(&self) -> Result<Option<&Secret>, String> {
+        match self.management_key.as_deref() {
+            Some(key) if key.expose().len() < MIN_PRESET_LENGTH => {
+                Err(format!("CHANCERY_MANAGEMENT_KEY takes at least {MIN_PRESET_LENGTH} characters"))
+            }
+            key => Ok(key),
         }
     }
 

@@ -101,16 +101,16 @@ impl Change {
     }
 
     pub async fn delete_organization(&mut self, id: &str) -> Result<(), Error> {
-        self.demand_installation()?;
         let organization = self.organization(id).await?;
+        self.demand_installation()?;
         organizations::delete(&mut self.tx, organization.id).await?;
         self.note_organization("organization.deleted", &organization, Some(&organization));
         Ok(())
     }
 
     async fn set_status(&mut self, id: &str, status: OrganizationStatus, event: &str) -> Result<Organization, Error> {
-        self.demand_installation()?;
         let before = self.organization(id).await?;
+        self.demand_installation()?;
         if before.status == status {
             return Ok(before);
         }

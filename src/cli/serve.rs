@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::tell;
@@ -32,6 +32,8 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
     provider::install();
     telemetry::start(&args.log)?;
     keep_memory_private();
+    let preset = args.preset()?;
+    let mut signals = Signals::listen()?;
     let bind = async |name: &str, address| {
         TcpListener::bind(address).await.map_err(|error| format!("{name}={address} cannot be listened on: {error}"))
     };
@@ -41,9 +43,13 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
     let settings = Settings { issuer: args.issuer(bound)?, schedule: args.schedule() };
     let issuer = settings.issuer.clone();
     let (database, _lock) = args.database.database_url.open().await.map_err(|error| error.to_string())?;
-    let preset = args.management_key.as_deref();
-    let authority =
-        start::start(settings, database, &args.master_key(), preset, Clock::system(), announce).await.map_err(|error| error.to_string())?;
+    let authority = match start::start(settings, database.clone(), &args.master_key(), preset, Clock::system(), announce).await {
+        Ok(authority) => authority,
+        Err(error) => {
+            database.close().await;
+            return Err(error.to_string());
+        }
+    };
     let app = App::new(Arc::clone(&authority), TrustedProxies(args.trusted_proxies));
     let (stop, stopped) = watch::channel(false);
     let (end, ended) = watch::channel(false);
@@ -53,7 +59,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
     ];
     let house = tokio::spawn(Arc::clone(&authority).keep_house(ended));
     tracing::info!(issuer, listen = %bound, "the authority is ready");
-    wait_for_signal().await?;
+    signals.next().await;
     tracing::info!("stopping: requests that run are finished first");
     app.draining.store(true, Ordering::Release);
     tokio::time::sleep(GRACE).await;
@@ -69,7 +75,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
     // A second signal ends at once; that is as safe as kill -9 is.
     tokio::select! {
         () = finish => tracing::info!("stopped"),
-        again = wait_for_signal() => again?,
+        () = signals.next() => {}
     }
     Ok(())
 }
@@ -82,11 +88,23 @@ fn announce(key: &Secret) {
     ));
 }
 
-async fn wait_for_signal() -> Result<(), String> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(|error| error.to_string()),
+/// What asks the process to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, String> {
+        let listen = |kind| signal(kind).map_err(|error| format!("signals cannot be listened for: {error}"));
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 

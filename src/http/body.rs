@@ -69,6 +69,11 @@ pub fn content_type(headers: &HeaderMap) -> Option<(String, Option<String>)> {
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let mut parts = value.to_str().ok()?.split(';');
     let essence = parts.next()?.trim().to_ascii_lowercase();
-    let charset = parts.filter_map(|parameter| parameter.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    let parameters = parts.filter_map(|parameter| parameter.split_once('='));
+    let mut charsets = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    let charset = charsets.next();
+    if charsets.next().is_some() {
+        return None;
+    }
     Some((essence, charset.map(|(_, value)| value.trim().trim_matches('"').to_ascii_lowercase())))
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONNECTION, HOST, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS};
+use axum::http::uri::Authority;
 use axum::http::{HeaderName, HeaderValue, Method, Response as HttpResponse, StatusCode, Uri, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -76,6 +77,14 @@ fn refuse_head(request: &Request) -> Option<(StatusCode, &'static str)> {
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
         return Some((StatusCode::BAD_REQUEST, "a request has exactly one Host header"));
     }
+    let host = headers.get(HOST).map(|host| host.to_str().ok().filter(|host| host.is_empty() || is_authority(host)));
+    if host == Some(None) {
+        return Some((StatusCode::BAD_REQUEST, "the Host header is not a host and port"));
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return Some((StatusCode::NOT_IMPLEMENTED, "chunked is the only transfer coding"));
+    }
     if request.uri().path_and_query().map_or(0, |target| target.as_str().len()) > MAX_TARGET_BYTES {
         return Some((StatusCode::URI_TOO_LONG, "the request target is longer than 8 KiB"));
     }
@@ -84,6 +93,10 @@ fn refuse_head(request: &Request) -> Option<(StatusCode, &'static str)> {
         return Some((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "a request has at most 64 header fields of 16 KiB together"));
     }
     None
+}
+
+fn is_authority(host: &str) -> bool {
+    !host.contains('@') && host.parse::<Authority>().is_ok()
 }
 
 fn changes_something(method: &Method, path: &str) -> bool {

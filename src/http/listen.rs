@@ -49,7 +49,6 @@ pub async fn serve(listener: TcpListener, router: Router, app: Arc<App>, mut sto
             .header_read_timeout(None)
             .max_buf_size(MAX_HEAD_BYTES)
             .half_close(false)
-            .pipeline_flush(true)
             .serve_connection(io, service);
         let connection = graceful.watch(connection);
         let app = Arc::clone(&app);

@@ -21,6 +21,7 @@ use url::Url;
 
 use crate::authority::Authority;
 
+pub use hygiene::{Panicked, keep};
 pub use source::TrustedProxies;
 
 /// What every handler is given.

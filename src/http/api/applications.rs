@@ -81,6 +81,9 @@ fn parse_scope(scopes: &[String]) -> Result<Scope, FieldError> {
         ScopeToken::parse(text)
             .map_err(|_grammar| FieldError::new("invalid_scope", "scopes", "each of scopes is one permission's slug, as in threads:read"))
     };
+    if scopes.len() > 100 {
+        return Err(FieldError::new("too_many", "scopes", "scopes takes at most 100 permissions"));
+    }
     if scopes.iter().any(|scope| scope == "*") {
         return Err(FieldError::new("unknown_permission", "scopes", "scopes takes permissions by name; * is none"));
     }
@@ -117,6 +120,7 @@ pub async fn find(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
 }
 
 pub async fn create(call: Call) -> Result<Answer, Stop> {
+    let call = call.authorize(write("connect_application.create"), None).await?;
     let body: CreateBody = call.json()?;
     if body.application_type.as_deref().is_some_and(|kind| kind != "m2m") {
         return Err(FieldError::new("unsupported_type", "application_type", "application_type takes m2m").into());
@@ -134,7 +138,7 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
         token_endpoint_auth_methods: parse_methods(body.token_endpoint_auth_methods)?.unwrap_or(ClientAuthenticationMethod::ALL.to_vec()),
     };
     let with_secret = body.create_secret.unwrap_or(true);
-    let mut begin = call.begin(write("connect_application.create"), Some(&body.organization_id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.register_application(new, with_secret).await;
     let outcome = outcome.map(|(application, secret)| {
         let client_secret = secret.as_ref().map(SecretView::revealed);
@@ -144,6 +148,7 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
 }
 
 pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
+    let call = call.authorize(write("connect_application.update"), Some(&id)).await?;
     let body: UpdateBody = call.json()?;
     check_access_token_ttl(body.access_token_ttl.flatten())?;
     check_resources(body.resources.as_ref().and_then(Option::as_ref))?;
@@ -159,31 +164,35 @@ pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> 
         resources: body.resources,
         token_endpoint_auth_methods: parse_methods(body.token_endpoint_auth_methods)?,
     };
-    let mut begin = call.begin(write("connect_application.update"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.change_application(&id, change).await;
     begin.finish(outcome.map(|application| answer(&application))).await
 }
 
 pub async fn disable(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
-    let mut begin = call.begin(write("connect_application.disable"), Some(&id)).await?;
+    let call = call.authorize(write("connect_application.disable"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.disable_application(&id).await;
     begin.finish(outcome.map(|application| answer(&application))).await
 }
 
 pub async fn enable(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
-    let mut begin = call.begin(write("connect_application.enable"), Some(&id)).await?;
+    let call = call.authorize(write("connect_application.enable"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.enable_application(&id).await;
     begin.finish(outcome.map(|application| answer(&application))).await
 }
 
 pub async fn revoke_tokens(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
-    let mut begin = call.begin(write("connect_application.revoke_tokens"), Some(&id)).await?;
+    let call = call.authorize(write("connect_application.revoke_tokens"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.revoke_application_tokens(&id).await;
     begin.finish(outcome.map(|application| answer(&application))).await
 }
 
 pub async fn delete(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
-    let mut begin = call.begin(write("connect_application.delete"), Some(&id)).await?;
+    let call = call.authorize(write("connect_application.delete"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.delete_application(&id).await;
     begin.finish(outcome.map(|()| Answer::no_content())).await
 }

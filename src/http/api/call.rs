@@ -33,12 +33,17 @@ pub struct Call {
     body: Bytes,
 }
 
-/// What a handler began, and what it is called when it is refused.
-pub struct Begin {
-    pub change: Change,
-    call: Call,
+/// A call whose caller may do what it asks for; what that is called, for when it is refused all the same.
+pub struct Authorized {
+    pub call: Call,
     operation: Operation,
     target: Option<String>,
+}
+
+/// A change that a handler began.
+pub struct Begin {
+    pub change: Change,
+    authorized: Authorized,
 }
 
 impl FromRequest<Arc<App>> for Call {
@@ -82,28 +87,41 @@ impl Call {
         &self.inner.caller
     }
 
+    /// Asks whether the caller may do this at all, before anything he sent is looked at.
+    pub async fn authorize(self, operation: Operation, target: Option<&str>) -> Result<Authorized, Stop> {
+        let authorized = Authorized { call: self, operation, target: target.map(str::to_owned) };
+        match authorized.call.inner.caller.demand(operation.power) {
+            Ok(_) => Ok(authorized),
+            Err(error) => Err(authorized.refuse(error).await),
+        }
+    }
+}
+
+impl Authorized {
     /// The body as JSON; no body is an empty object.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Stop> {
-        if !self.json {
+        if !self.call.json {
             let problem = Problem::new("not_json", "the body must be application/json");
             return Err(Stop::Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem));
         }
-        json::parse(&self.body)
+        json::parse(&self.call.body)
     }
 
-    /// Begins a change, or stops with the answer that was given before.
-    pub async fn begin(self, operation: Operation, target: Option<&str>) -> Result<Begin, Stop> {
-        let authority = &self.app.authority;
-        match authority.begin(&self.inner, operation).await {
-            Ok(Begun::Change(change)) => Ok(Begin { change: *change, call: self, operation, target: target.map(str::to_owned) }),
+    /// Begins the change, or stops with the answer that was given before.
+    pub async fn begin(self) -> Result<Begin, Stop> {
+        match self.call.app.authority.begin(&self.call.inner, self.operation).await {
+            Ok(Begun::Change(change)) => Ok(Begin { change: *change, authorized: self }),
             Ok(Begun::Replay(bytes)) => {
                 Err(Answer::from_bytes(&bytes).map_or(Stop::Internal("a kept answer cannot be read".into()), Stop::Replay))
             }
-            Err(error) => {
-                authority.note_refusal(&self.inner, operation, target, &error).await;
-                Err(error.into())
-            }
+            Err(error) => Err(self.refuse(error).await),
         }
+    }
+
+    /// Writes the refusal down.
+    async fn refuse(self, error: Error) -> Stop {
+        self.call.app.authority.note_refusal(&self.call.inner, self.operation, self.target.as_deref(), &error).await;
+        error.into()
     }
 }
 
@@ -117,8 +135,7 @@ impl Begin {
             }
             Err(error) => {
                 drop(self.change);
-                self.call.app.authority.note_refusal(&self.call.inner, self.operation, self.target.as_deref(), &error).await;
-                Err(error.into())
+                Err(self.authorized.refuse(error).await)
             }
         }
     }
@@ -139,8 +156,10 @@ fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Stop> {
 fn idempotency(headers: &HeaderMap, request: &[&[u8]]) -> Result<Option<Idempotency>, Stop> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     match value.to_str() {
-        Ok(key) if (1..=MAX_KEY).contains(&key.len()) => Ok(Some(Idempotency::new(key, request))),
-        _ => Err(FieldError::new("invalid_value", "Idempotency-Key", "Idempotency-Key takes 1 to 255 visible ASCII characters").into()),
+        Ok(key) if (1..=MAX_KEY).contains(&key.len()) && headers.get_all("idempotency-key").iter().count() == 1 => {
+            Ok(Some(Idempotency::new(key, request)))
+        }
+        _ => Err(FieldError::new("invalid_value", "Idempotency-Key", "Idempotency-Key is one header of 1 to 255 ASCII characters").into()),
     }
 }
 

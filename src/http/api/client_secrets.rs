@@ -99,16 +99,18 @@ pub async fn list(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
 }
 
 pub async fn create(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
+    let call = call.authorize(write("connect_application_secret.create"), Some(&id)).await?;
     let body: CreateBody = call.json()?;
     let new = NewClientSecret { name: parse_name(body.name)?, expires_at: parse_expiry(body.expires_at)? };
-    let mut begin = call.begin(write("connect_application_secret.create"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.create_client_secret(&id, new).await;
     begin.finish(outcome.map(|revealed| Answer::created(&SecretView::revealed(&revealed)))).await
 }
 
 pub async fn rotate(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
+    let call = call.authorize(write("connect_application_secret.rotate"), Some(&id)).await?;
     let rotation = parse_rotation(call.json()?)?;
-    let mut begin = call.begin(write("connect_application_secret.rotate"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.rotate_client_secrets(&id, rotation).await;
     let outcome = outcome.map(|Rotated { revealed, retiring }| {
         let retiring = retiring.into_iter().map(|(id, expires_at)| RetiringView { id, expires_at }).collect();
@@ -118,14 +120,16 @@ pub async fn rotate(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> 
 }
 
 pub async fn cancel_rotation(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
-    let mut begin = call.begin(write("connect_application_secret.cancel_rotation"), Some(&id)).await?;
+    let call = call.authorize(write("connect_application_secret.cancel_rotation"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.cancel_rotation(&id).await;
     begin.finish(outcome.map(|secrets| Answer::ok(&secrets))).await
 }
 
 pub async fn delete(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
-    let force = call.query.get("force") == Some("true");
-    let mut begin = call.begin(write("connect_application_secret.delete"), Some(&id)).await?;
+    let call = call.authorize(write("connect_application_secret.delete"), Some(&id)).await?;
+    let force = call.call.query.get("force") == Some("true");
+    let mut begin = call.begin().await?;
     let outcome = begin.change.delete_client_secret(&id, force).await;
     begin.finish(outcome.map(|()| Answer::no_content())).await
 }

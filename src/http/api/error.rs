@@ -156,6 +156,10 @@ fn respond(status: StatusCode, problem: Problem) -> Response {
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ]);
     let mut response = (status, headers).into_response();
+    if problem.code == "insufficient_permission" {
+        // RFC 6750 §3.1.
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\""));
+    }
     response.extensions_mut().insert(problem);
     response
 }

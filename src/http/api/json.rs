@@ -1,8 +1,9 @@
 //! Reading a JSON body: malformed is 400; a member that nobody knows, or of another type, is 422 and named; the input is never echoed.
+use std::collections::HashSet;
+
 use axum::http::StatusCode;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use serde_json::error::Category;
 
 use super::error::{Problem, Stop};
@@ -15,14 +16,19 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Stop> {
     let malformed = |message: &str| Stop::Problem(StatusCode::BAD_REQUEST, Problem::new("malformed_json", message));
     let body = if body.is_empty() { b"{}" } else { body };
     // Syntax first, to its end and to a bounded depth: what is not JSON is 400, whatever its first members are.
-    serde_json::from_slice::<Value>(body).map_err(|_syntax| malformed("the body is not JSON"))?;
+    let Checked { is_object } = serde_json::from_slice(body).map_err(|error| match error.classify() {
+        Category::Data => malformed("the body names a member twice"),
+        _ => malformed("the body is not JSON"),
+    })?;
+    if !is_object {
+        return Err(Error::from(FieldError::new("invalid_type", "", "the body takes a JSON object")).into());
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
         let text = inner.to_string();
         match inner.classify() {
-            Category::Data if text.starts_with("duplicate field") => malformed("the body names a member twice"),
             Category::Data => Error::from(describe(&path, &text)).into(),
             _ => malformed("the body is not JSON"),
         }
@@ -40,7 +46,72 @@ fn describe(path: &str, text: &str) -> FieldError {
         return FieldError::new("unknown_field", name.clone(), format!("{name} is not a member of this request"));
     }
     let expected = text.rsplit_once("expected ").map_or("another value", |(_, rest)| rest.split(" at line").next().unwrap_or(rest));
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" => "a whole number of 0 or more",
+        "a sequence" => "an array",
+        "a map" => "an object",
+        other => other,
+    };
     FieldError::new("invalid_type", name.clone(), format!("{name} takes {expected}"))
+}
+
+/// Any JSON value in which no object, at whatever depth, names a member twice: a parser that takes the first and one that takes the last
+/// must not disagree about what was asked.
+struct Checked {
+    is_object: bool,
+}
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Checked;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Checked, A::Error> {
+                let mut names = HashSet::new();
+                while let Some((name, Checked { .. })) = access.next_entry::<String, Checked>()? {
+                    if !names.insert(name) {
+                        return Err(A::Error::custom("a member is there twice"));
+                    }
+                }
+                Ok(Checked { is_object: true })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Checked, A::Error> {
+                while access.next_element::<Checked>()?.is_some() {}
+                Ok(Checked { is_object: false })
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Checked, E> {
+                Ok(Checked { is_object: false })
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Checked, E> {
+                Ok(Checked { is_object: false })
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Checked, E> {
+                Ok(Checked { is_object: false })
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Checked, E> {
+                Ok(Checked { is_object: false })
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Checked, E> {
+                Ok(Checked { is_object: false })
+            }
+
+            fn visit_unit<E>(self) -> Result<Checked, E> {
+                Ok(Checked { is_object: false })
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
 }
 
 /// For a member where left out and `null` mean two things: `None`, `Some(None)` and `Some(Some(value))`.

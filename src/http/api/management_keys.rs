@@ -38,6 +38,7 @@ pub async fn list(call: Call) -> Result<Answer, Stop> {
 }
 
 pub async fn create(call: Call) -> Result<Answer, Stop> {
+    let call = call.authorize(write("management_key.create"), None).await?;
     let body: CreateBody = call.json()?;
     let organization_id =
         body.organization_id.map(|id| id.parse::<OrganizationId>()).transpose().map_err(|_id| Error::NotFound("organization"))?;
@@ -46,13 +47,14 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
         permissions: Grants::parse(body.permissions.iter().map(String::as_str))?,
         organization_id,
     };
-    let mut begin = call.begin(write("management_key.create"), None).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.create_management_key(new).await;
     begin.finish(outcome.map(|revealed| Answer::created(&RevealedView { key: &revealed.key, value: revealed.plain.expose() }))).await
 }
 
 pub async fn delete(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
-    let mut begin = call.begin(write("management_key.delete"), Some(&id)).await?;
+    let call = call.authorize(write("management_key.delete"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.delete_management_key(&id).await;
     begin.finish(outcome.map(|()| Answer::no_content())).await
 }

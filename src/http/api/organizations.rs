@@ -71,6 +71,7 @@ pub async fn find_by_external_id(Path(external_id): Path<String>, call: Call) ->
 }
 
 pub async fn create(call: Call) -> Result<Answer, Stop> {
+    let call = call.authorize(write("organization.create"), None).await?;
     let body: CreateBody = call.json()?;
     let metadata = body.metadata.unwrap_or_default();
     check_metadata(&metadata)?;
@@ -79,12 +80,13 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
         external_id: parse_optional("external_id", body.external_id.as_deref(), MAX_EXTERNAL_ID)?,
         metadata,
     };
-    let mut begin = call.begin(write("organization.create"), None).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.register_organization(new).await;
     begin.finish(outcome.map(|organization| Answer::created(&organization).version(organization.version))).await
 }
 
 pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
+    let call = call.authorize(write("organization.update"), Some(&id)).await?;
     let body: UpdateBody = call.json()?;
     let metadata = body.metadata.map(Option::unwrap_or_default);
     metadata.as_ref().map_or(Ok(()), check_metadata)?;
@@ -93,25 +95,28 @@ pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> 
         None => None,
     };
     let name = body.name.map(|name| Name::parse("name", &name)).transpose()?;
-    let mut begin = call.begin(write("organization.update"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.change_organization(&id, OrganizationChange { name, external_id, metadata }).await;
     begin.finish(outcome.map(|organization| answer(&organization))).await
 }
 
 pub async fn suspend(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
-    let mut begin = call.begin(write("organization.suspend"), Some(&id)).await?;
+    let call = call.authorize(write("organization.suspend"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.suspend_organization(&id).await;
     begin.finish(outcome.map(|organization| answer(&organization))).await
 }
 
 pub async fn reactivate(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
-    let mut begin = call.begin(write("organization.reactivate"), Some(&id)).await?;
+    let call = call.authorize(write("organization.reactivate"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.reactivate_organization(&id).await;
     begin.finish(outcome.map(|organization| answer(&organization))).await
 }
 
 pub async fn delete(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
-    let mut begin = call.begin(write("organization.delete"), Some(&id)).await?;
+    let call = call.authorize(write("organization.delete"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.delete_organization(&id).await;
     begin.finish(outcome.map(|()| Answer::no_content())).await
 }

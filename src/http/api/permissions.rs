@@ -49,6 +49,7 @@ pub async fn find(Path(slug): Path<String>, call: Call) -> Result<Answer, Stop> 
 }
 
 pub async fn create(call: Call) -> Result<Answer, Stop> {
+    let call = call.authorize(write("permission.create"), None).await?;
     let body: CreateBody = call.json()?;
     let new = NewPermission {
         slug: Slug::parse(&body.slug)?,
@@ -56,25 +57,27 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
         description: parse_optional("description", body.description.as_deref(), MAX_DESCRIPTION)?,
         resource_server: body.resource_server,
     };
-    let mut begin = call.begin(write("permission.create"), None).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.add_permission(new).await;
     begin.finish(outcome.map(|permission| Answer::created(&permission).version(permission.version))).await
 }
 
 pub async fn update(Path(slug): Path<String>, call: Call) -> Result<Answer, Stop> {
+    let call = call.authorize(write("permission.update"), Some(&slug)).await?;
     let body: UpdateBody = call.json()?;
     let name = body.name.map(|name| Name::parse("name", &name)).transpose()?;
     let description = match body.description {
         Some(description) => Some(parse_optional("description", description.as_deref(), MAX_DESCRIPTION)?),
         None => None,
     };
-    let mut begin = call.begin(write("permission.update"), Some(&slug)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.change_permission(&slug, PermissionChange { name, description }).await;
     begin.finish(outcome.map(|permission| Answer::ok(&permission).version(permission.version))).await
 }
 
 pub async fn delete(Path(slug): Path<String>, call: Call) -> Result<Answer, Stop> {
-    let mut begin = call.begin(write("permission.delete"), Some(&slug)).await?;
+    let call = call.authorize(write("permission.delete"), Some(&slug)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.remove_permission(&slug).await;
     begin.finish(outcome.map(|()| Answer::no_content())).await
 }

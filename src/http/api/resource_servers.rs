@@ -102,6 +102,7 @@ pub async fn find(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
 }
 
 pub async fn create(call: Call) -> Result<Answer, Stop> {
+    let call = call.authorize(write("resource_server.create"), None).await?;
     let body: CreateBody = call.json()?;
     refuse_enforcing(body.status_enforcing)?;
     check_access_token_ttl(body.access_token_ttl)?;
@@ -117,12 +118,13 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
         claims,
         default: body.default.unwrap_or(false),
     };
-    let mut begin = call.begin(write("resource_server.create"), None).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.register_resource_server(new).await;
     begin.finish(outcome.map(|server| Answer::created(&server).version(server.version))).await
 }
 
 pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
+    let call = call.authorize(write("resource_server.update"), Some(&id)).await?;
     let body: UpdateBody = call.json()?;
     refuse_enforcing(body.status_enforcing)?;
     check_access_token_ttl(body.access_token_ttl.flatten())?;
@@ -136,13 +138,14 @@ pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> 
         claims: body.claims,
         default: body.default,
     };
-    let mut begin = call.begin(write("resource_server.update"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.change_resource_server(&id, change).await;
     begin.finish(outcome.map(|server| answer(&server))).await
 }
 
 pub async fn delete(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
-    let mut begin = call.begin(write("resource_server.delete"), Some(&id)).await?;
+    let call = call.authorize(write("resource_server.delete"), Some(&id)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.remove_resource_server(&id).await;
     begin.finish(outcome.map(|()| Answer::no_content())).await
 }

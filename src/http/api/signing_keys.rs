@@ -32,15 +32,17 @@ pub async fn list(call: Call) -> Result<Answer, Stop> {
 }
 
 pub async fn rotate(call: Call) -> Result<Answer, Stop> {
+    let call = call.authorize(write("signing_key.rotate"), None).await?;
     let body: RotateBody = call.json()?;
     let alg = body.alg.as_deref().map_or(Ok(Algorithm::ES256), |alg| parse_algorithm("alg", alg))?;
-    let mut begin = call.begin(write("signing_key.rotate"), Some(alg.name())).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.rotate_signing_key(alg, body.force.unwrap_or(false)).await;
     begin.finish(outcome.map(|key| Answer::ok(&key))).await
 }
 
 pub async fn revoke(Path(kid): Path<String>, call: Call) -> Result<Answer, Stop> {
-    let mut begin = call.begin(write("signing_key.revoke"), Some(&kid)).await?;
+    let call = call.authorize(write("signing_key.revoke"), Some(&kid)).await?;
+    let mut begin = call.begin().await?;
     let outcome = begin.change.compromise_signing_key(&kid).await;
     begin.finish(outcome.map(|key| Answer::ok(&key))).await
 }

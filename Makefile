@@ -1,0 +1,37 @@
+# The commands people type.
+CLIENTS := target/clients
+
+.PHONY: run test lint bench soak clients tools
+
+run: ## serve an authority on data/chancery.db
+	cargo run --release
+
+test: clients ## install what the tests need and run them all
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace; fi
+	cargo test --workspace --doc
+
+# Stock OAuth clients of other languages, in the versions the tests name.
+clients: $(CLIENTS)/.installed
+$(CLIENTS)/.installed: tests/clients/package.json tests/clients/requirements.txt tests/clients/clients.mjs
+	command -v node >/dev/null && command -v npm >/dev/null || (apt-get update && apt-get install -y --no-install-recommends nodejs npm)
+	python3 -m venv --help >/dev/null 2>&1 || (apt-get update && apt-get install -y --no-install-recommends python3 python3-venv)
+	mkdir -p $(CLIENTS)
+	python3 -m venv $(CLIENTS)/venv
+	$(CLIENTS)/venv/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	cp tests/clients/package.json tests/clients/clients.mjs $(CLIENTS)/
+	cd $(CLIENTS) && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	touch $@
+
+lint: ## what must hold of the code beside its tests
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	sh .ci/verifier-tree
+	if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: bans, licences and sources were not checked"; fi
+
+bench: ## tokens per second against the bare HTTP answer and the bare signature, in one run
+	cargo build --release --example token_bench
+	target/release/examples/token_bench
+
+soak: ## kill -9 a hundred times under mixed writes
+	CHANCERY_KILLS=100 cargo nextest run --release --test durability

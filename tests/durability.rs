@@ -1,0 +1,148 @@
+//! kill -9 in a loop under mixed writes (F1): every acknowledged change is there, no half state, the chain verifies. `CHANCERY_KILLS` sets
+//! how often; `make soak` does it a hundred times and more.
+mod fixture;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use fixture::process::{Process, command, run};
+use serde_json::{Value, json};
+
+/// What was acknowledged: by application, its client id, secret, last token, and whether it lives.
+#[derive(Clone, Default)]
+struct Ledger {
+    applications: Arc<Mutex<HashMap<String, Application>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Application {
+    client_id: String,
+    secret: String,
+    token: Option<String>,
+    /// `None` while an answer is outstanding: then either state is right.
+    alive: Option<bool>,
+}
+
+/// Creates, uses, rotates and deletes until the process is gone, noting only what was answered.
+async fn work(process: Arc<Process>, ledger: Ledger, organization: String, seed: usize) {
+    for step in 0.. {
+        let body = json!({ "name": format!("{seed}-{step}"), "organization_id": organization });
+        let Ok((201, made)) = process.manage("POST", "/connect/applications", body).await else { return };
+        let id = made["id"].as_str().unwrap().to_owned();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let mut application = Application {
+            client_id: text(&made["client_id"]),
+            secret: text(&made["client_secret"]["secret"]),
+            token: None,
+            alive: Some(true),
+        };
+        let note = |application: &Application| drop(ledger.applications.lock().unwrap().insert(id.clone(), application.clone()));
+        note(&application);
+        let Ok((200, token)) =
+            process.form("/oauth/token", (&application.client_id, &application.secret), "grant_type=client_credentials").await
+        else {
+            return;
+        };
+        application.token = Some(text(&token["access_token"]));
+        note(&application);
+        match step % 3 {
+            0 => {
+                application.alive = None;
+                note(&application);
+                let Ok((204, _)) = process.manage("DELETE", &format!("/connect/applications/{id}"), Value::Null).await else { return };
+                application.alive = Some(false);
+                note(&application);
+            }
+            1 => {
+                let path = format!("/connect/applications/{id}/client_secrets/rotate");
+                let Ok((201, rotated)) = process.manage("POST", &path, json!({ "overlap_seconds": 3600 })).await else { return };
+                application.secret = text(&rotated["secret"]);
+                note(&application);
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn check(process: &Process, ledger: &Ledger) -> usize {
+    let applications = ledger.applications.lock().unwrap().clone();
+    for (id, application) in &applications {
+        let (status, _) =
+            process.form("/oauth/token", (&application.client_id, &application.secret), "grant_type=client_credentials").await.unwrap();
+        let introspected = match &application.token {
+            None => None,
+            Some(token) => {
+                let http = (application.client_id.as_str(), application.secret.as_str());
+                Some(process.form("/oauth/introspect", http, &format!("token={token}")).await.unwrap())
+            }
+        };
+        match application.alive {
+            Some(true) => {
+                assert_eq!(status, 200, "{id} was acknowledged and is gone");
+                if let Some((_, answer)) = introspected {
+                    assert_eq!(answer["active"], true, "{id}: an unexpired token of a live application");
+                }
+            }
+            Some(false) => assert_eq!(status, 401, "{id} was deleted and is back"),
+            None => assert!(status == 200 || status == 401),
+        }
+    }
+    applications.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f1_what_was_acknowledged_survives_kill_9() {
+    #[expect(clippy::disallowed_methods, reason = "how long a soak runs is for whoever starts it")]
+    let kills: u64 = std::env::var("CHANCERY_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(8);
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::default();
+    // The port differs from start to start; the issuer must not.
+    let start = || {
+        let mut command = command(folder.path());
+        command.env("CHANCERY_ISSUER", "https://auth.example.com");
+        Process::start_with(command, &folder.path().join("log"))
+    };
+    let mut process = start();
+    let (_, organization) = process.manage("POST", "/organizations", json!({ "name": "Acme" })).await.unwrap();
+    let organization = organization["id"].as_str().unwrap().to_owned();
+    for kill in 0..kills {
+        let shared = Arc::new(process);
+        let tasks: Vec<_> = (0..4).map(|seed| tokio::spawn(work(shared.clone(), ledger.clone(), organization.clone(), seed))).collect();
+        tokio::time::sleep(std::time::Duration::from_millis(60 + (kill * 37) % 200)).await;
+        let pid = rustix::process::Pid::from_child(&shared.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        drop(shared);
+        let audit = run(command(folder.path()).args(["audit", "verify"]));
+        assert!(audit.status.success(), "{audit:?}");
+        process = start();
+        check(&process, &ledger).await;
+        let (_, keys) = process.manage("GET", "/signing_keys", Value::Null).await.unwrap();
+        let active = keys["data"].as_array().unwrap().iter().filter(|key| key["state"] == "active").count();
+        assert_eq!(active, 1);
+        // A round's applications were checked; the next has its own.
+        ledger.applications.lock().unwrap().retain(|_, application| application.alive == Some(true) && application.token.is_none());
+    }
+    assert!(process.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f27_f28_a_stop_finishes_requests_and_loses_no_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path());
+    let (_, organization) = process.manage("POST", "/organizations", json!({ "name": "Acme" })).await.unwrap();
+    let body = json!({ "name": "a", "organization_id": organization["id"] });
+    let (_, made) = process.manage("POST", "/connect/applications", body).await.unwrap();
+    let client = (made["client_id"].as_str().unwrap(), made["client_secret"]["secret"].as_str().unwrap());
+    for _ in 0..25 {
+        let (status, _) = process.form("/oauth/token", client, "grant_type=client_credentials").await.unwrap();
+        assert_eq!(status, 200);
+    }
+    assert!(process.stop().success());
+    let process = Process::start(folder.path());
+    let (_, application) =
+        process.manage("GET", &format!("/connect/applications/{}", made["id"].as_str().unwrap()), Value::Null).await.unwrap();
+    assert_eq!(application["usage"]["last_24h"], 25);
+}
