@@ -1,5 +1,7 @@
 # The commands people type.
 CLIENTS := target/clients
+# A test that fails should fail loudly, and may say why.
+TESTS_MAY := -A clippy::unwrap_used -A clippy::expect_used -A clippy::panic -A clippy::print_stdout -A clippy::print_stderr
 
 .PHONY: run test lint bench soak clients tools
 
@@ -24,7 +26,8 @@ $(CLIENTS)/.installed: tests/clients/package.json tests/clients/requirements.txt
 
 lint: ## what must hold of the code beside its tests
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --lib --bins -- -D warnings
+	cargo clippy --workspace --tests --examples -- -D warnings $(TESTS_MAY)
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	sh .ci/verifier-tree
 	if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: bans, licences and sources were not checked"; fi

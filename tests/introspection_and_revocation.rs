@@ -61,20 +61,26 @@ async fn cases_197_to_200_an_active_token_answers_its_own_claims_to_those_who_ma
         .expect_oauth(401, "invalid_client");
 }
 
+/// The request that ends something of a client: method, path and body.
+type Death = Box<dyn Fn(&Client) -> (&'static str, String, Value)>;
+
 /// Everything that must kill a token, each on an application of its own.
 #[tokio::test]
 async fn case_196_what_is_expired_revoked_deleted_disabled_suspended_or_compromised_is_not_active() {
     let on = Installation::new().await;
     let application = |client: &Client| format!("/connect/applications/{}", client.id);
     let organization = |client: &Client| format!("/organizations/{}", client.organization);
-    let deaths: Vec<(&str, Box<dyn Fn(&Client) -> (&'static str, String, Value)>)> = vec![
-        ("application deleted", Box::new(|client| ("DELETE", application(client), Value::Null))),
-        ("application disabled", Box::new(|client| ("POST", application(client) + "/disable", Value::Null))),
-        ("tokens revoked", Box::new(|client| ("POST", application(client) + "/revoke_tokens", Value::Null))),
-        ("scope lost", Box::new(|client| ("PUT", application(client), json!({ "scopes": ["threads:read"] })))),
-        ("secret deleted", Box::new(|client| ("DELETE", format!("/connect/client_secrets/{}?force=true", client.secret_id), Value::Null))),
-        ("organization suspended", Box::new(|client| ("POST", organization(client) + "/suspend", Value::Null))),
-        ("organization deleted", Box::new(|client| ("DELETE", organization(client), Value::Null))),
+    let deaths: Vec<(&str, Death)> = vec![
+        ("application deleted", Box::new(move |client| ("DELETE", application(client), Value::Null))),
+        ("application disabled", Box::new(move |client| ("POST", application(client) + "/disable", Value::Null))),
+        ("tokens revoked", Box::new(move |client| ("POST", application(client) + "/revoke_tokens", Value::Null))),
+        ("scope lost", Box::new(move |client| ("PUT", application(client), json!({ "scopes": ["threads:read"] })))),
+        (
+            "secret deleted",
+            Box::new(move |client| ("DELETE", format!("/connect/client_secrets/{}?force=true", client.secret_id), Value::Null)),
+        ),
+        ("organization suspended", Box::new(move |client| ("POST", organization(client) + "/suspend", Value::Null))),
+        ("organization deleted", Box::new(move |client| ("DELETE", organization(client), Value::Null))),
     ];
     for (what, death) in &deaths {
         let client = on.application().await;
