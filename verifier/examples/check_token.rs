@@ -1,0 +1,12 @@
+//! Verifies one access token offline: `check_token ISSUER AUDIENCE TOKEN`.
+use chancery_verifier::Verifier;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let [issuer, audience, bearer] =
+        std::env::args().skip(1).collect::<Vec<_>>().try_into().map_err(|_| "usage: check_token ISSUER AUDIENCE TOKEN")?;
+    let verifier = Verifier::discover(issuer).audience(audience).connect().await?;
+    let token = verifier.verify(&bearer).await?;
+    println!("{} of {}, scope {}", token.principal().id(), token.organization(), token.scope.map_or("–".into(), |scope| scope.to_string()));
+    Ok(())
+}
