@@ -7,6 +7,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         std::env::args().skip(1).collect::<Vec<_>>().try_into().map_err(|_| "usage: check_token ISSUER AUDIENCE TOKEN")?;
     let verifier = Verifier::discover(issuer).audience(audience).connect().await?;
     let token = verifier.verify(&bearer).await?;
-    println!("{} of {}, scope {}", token.principal().id(), token.organization(), token.scope.map_or("–".into(), |scope| scope.to_string()));
+    let scope = token.scope.as_ref().map_or("none".to_owned(), ToString::to_string);
+    println!("{} of {}, scope {scope}", token.principal().id(), token.organization());
     Ok(())
 }
