@@ -46,6 +46,12 @@ fn cases_5_to_8_framing_and_host() {
         assert_eq!(status(&answer), 400, "{wrong:?}: {answer:?}");
     }
     assert_eq!(status(&exchange(&process, b"GET /livez HTTP/1.0\r\n\r\n", false)), 200);
+    let coded = format!("{FORM_HEAD}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n");
+    assert_eq!(status(&exchange(&process, coded.as_bytes(), false)), 501, "a coding that is not undone is refused");
+    for host in ["a b", "u@h", "h/x"] {
+        let answer = exchange(&process, format!("GET /livez HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes(), false);
+        assert_eq!(status(&answer), 400, "{host}");
+    }
 }
 
 #[test]

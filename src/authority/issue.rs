@@ -11,6 +11,7 @@ use super::authenticate::Authenticated;
 use crate::directory::{ApplicationEntry, Catalogue};
 use crate::domain::application::{ACCESS_TOKEN_TTL, DEFAULT_ACCESS_TOKEN_TTL};
 use crate::domain::resource_server::ResourceServer;
+use crate::domain::timestamp::Timestamp;
 use crate::keys::signer::SigningFailed;
 use crate::random::NoRandomness;
 
@@ -96,8 +97,9 @@ impl Authority {
             nbf: None,
             custom: target.claims(),
         };
-        let algorithm = target.algorithm(now);
-        let access_token = self.ring.snapshot().signer(algorithm).ok_or(IssueError::NoKey)?.sign(target.typ(), &claims)?;
+        let ring = self.ring.snapshot();
+        let signer = target.algorithms(now).into_iter().flatten().find_map(|algorithm| ring.signer(algorithm));
+        let access_token = signer.ok_or(IssueError::NoKey)?.sign(target.typ(), &claims)?;
         self.uses.note(&client.secret, application.id, now, source);
         Ok(IssuedToken { access_token, expires_in, scope })
     }
@@ -111,10 +113,11 @@ impl Target {
         }
     }
 
-    fn algorithm(&self, now: crate::domain::timestamp::Timestamp) -> Algorithm {
+    /// The algorithm in force, and the one before it: a new one's first key may be a moment late.
+    fn algorithms(&self, now: Timestamp) -> [Option<Algorithm>; 2] {
         match self {
-            Self::Registered(server) => server.signing.algorithm(now),
-            Self::Issuer => Algorithm::ES256,
+            Self::Registered(server) => [Some(server.signing.algorithm(now)), server.signing.before],
+            Self::Issuer => [Some(Algorithm::ES256), None],
         }
     }
 

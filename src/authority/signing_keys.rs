@@ -48,7 +48,9 @@ impl Authority {
         for stored in stored.iter().filter(|stored| erasable(stored)) {
             signing_keys::erase_private(&mut change.tx, &stored.key.kid).await?;
         }
-        change.commit(&[]).await
+        change.commit(&[]).await?;
+        // Wiping is no event; the parsed key is forgotten all the same.
+        self.load_keys().await
     }
 }
 

@@ -13,6 +13,7 @@ use crate::authority::{Settings, start};
 use crate::clock::Clock;
 use crate::config::ServeArgs;
 use crate::domain::credential::Secret;
+use crate::domain::signing_key::Schedule;
 use crate::http::{self, App, TrustedProxies};
 use crate::keys::provider;
 use crate::storage::DatabasePath;
@@ -42,6 +43,9 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
     let bound = public.local_addr().map_err(|error| error.to_string())?;
     let settings = Settings { issuer: args.issuer(bound)?, schedule: args.schedule() };
     let issuer = settings.issuer.clone();
+    if settings.schedule.lead < Schedule::LEAST_LEAD {
+        tracing::warn!(lead = ?settings.schedule.lead, "CHANCERY_KEY_LEAD is shorter than verifiers cache keys: a rotation may make good tokens fail");
+    }
     let (database, _lock) = args.database.database_url.open().await.map_err(|error| error.to_string())?;
     let authority = match start::start(settings, database.clone(), &args.master_key(), preset, Clock::system(), announce).await {
         Ok(authority) => authority,

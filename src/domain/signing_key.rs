@@ -76,6 +76,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// What a verifier that honours our `max-age` may cache, with the time an instance takes to see a change, and the clocks' difference.
+    pub const LEAST_LEAD: Duration = Duration::from_secs(300 + 30 + 60);
     pub const DEFAULT_LEAD: Duration = Duration::from_secs(4 * 3600);
 
     pub const fn with_lead(lead: Duration) -> Self {
