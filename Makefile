@@ -3,7 +3,7 @@ CLIENTS := target/clients
 # A test that fails should fail loudly, and may say why.
 TESTS_MAY := -A clippy::unwrap_used -A clippy::expect_used -A clippy::panic -A clippy::print_stdout -A clippy::print_stderr
 
-.PHONY: run test lint bench soak clients tools
+.PHONY: run test lint bench soak clients
 
 run: ## serve an authority on data/chancery.db
 	cargo run --release
@@ -30,7 +30,8 @@ lint: ## what must hold of the code beside its tests
 	cargo clippy --workspace --tests --examples -- -D warnings $(TESTS_MAY)
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	sh .ci/verifier-tree
-	if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check bans licenses sources; else echo "cargo-deny is not installed: bans, licences and sources were not checked"; fi
+	cargo deny --version >/dev/null 2>&1 || cargo install --locked --version 0.20.2 cargo-deny
+	cargo deny --offline check bans licenses sources
 
 bench: ## tokens per second against the bare HTTP answer and the bare signature, in one run
 	cargo build --release --example token_bench

@@ -9,6 +9,7 @@ use crate::domain::client_secret::MAX_LIVE_SECRETS;
 use crate::domain::credential::{Purpose, Secret, SecretDigest};
 use crate::domain::id::ClientId;
 use crate::domain::organization::OrganizationStatus;
+use crate::domain::timestamp::Timestamp;
 use crate::keys::pepper::same;
 
 /// What an unknown client's secret is compared with.
@@ -33,26 +34,17 @@ pub struct Authenticated {
 pub struct InvalidClient;
 
 impl Authority {
-    /// Authenticates a client. A secret that is no secret fails before any lookup, whoever the client is; all else costs one digest and
-    /// the same number of comparisons, whether the client is unknown, disabled, of a suspended organization, or has another secret.
+    /// Authenticates a client. A secret that is no secret fails before any lookup, whoever the client is; all else costs one digest, one
+    /// lookup and the same number of comparisons, whether the client is unknown, disabled, of a suspended organization, or has another secret.
     ///
     /// # Errors
     /// [`InvalidClient`], and nothing else.
     pub fn authenticate(&self, presented: &ClientCredentials, source: Option<IpAddr>) -> Result<Authenticated, InvalidClient> {
+        let now = self.clock.now();
         let client_id = presented.client_id.parse::<ClientId>().ok();
-        let result = self.compare(client_id, presented);
-        match &result {
-            Ok(_) => {}
-            Err(InvalidClient) => {
-                let known = client_id.filter(|id| self.directory.application(*id).is_some());
-                self.failures.note(known, source, self.clock.now());
-            }
-        }
-        result
-    }
-
-    fn compare(&self, client_id: Option<ClientId>, presented: &ClientCredentials) -> Result<Authenticated, InvalidClient> {
         if !presented.secret.is_well_formed(Purpose::ClientSecret) {
+            let known = client_id.filter(|id| self.directory.application(*id).is_some());
+            self.failures.note(known, source, now);
             return Err(InvalidClient);
         }
         let digest = self.pepper.digest(&presented.secret);
@@ -62,16 +54,26 @@ impl Authority {
         for place in 0..secrets.len().max(MAX_LIVE_SECRETS) {
             let secret = secrets.get(place);
             if same(&digest, secret.map_or(&NOBODY, |secret| &secret.digest)) {
-                matching = secret;
+                matching = secret.copied();
             }
         }
-        let secret = *matching.ok_or(InvalidClient)?;
-        let application = application.ok_or(InvalidClient)?;
-        let organization = self.directory.organization(application.organization_id).ok_or(InvalidClient)?;
-        let lives = secret.life.is_live(self.clock.now())
+        match (application, matching) {
+            (Some(application), Some(secret)) if self.lives(&application, &secret, presented.method, now) => {
+                Ok(Authenticated { application, secret })
+            }
+            (application, _) => {
+                self.failures.note(application.map(|application| application.client_id), source, now);
+                Err(InvalidClient)
+            }
+        }
+    }
+
+    /// Whether a right secret is enough: it and all above it must be live.
+    fn lives(&self, application: &ApplicationEntry, secret: &SecretEntry, method: ClientAuthenticationMethod, now: Timestamp) -> bool {
+        let organization = self.directory.organization(application.organization_id);
+        secret.life.is_live(now)
             && application.status == ApplicationStatus::Active
-            && organization.status == OrganizationStatus::Active
-            && application.takes(presented.method);
-        if lives { Ok(Authenticated { application, secret }) } else { Err(InvalidClient) }
+            && organization.is_some_and(|organization| organization.status == OrganizationStatus::Active)
+            && application.takes(method)
     }
 }

@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::domain::page::Page;
 
-/// Status, body and version of the object in it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Status, body and version of the object in it. The body may hold a secret, so an answer does not print.
+#[derive(Serialize, Deserialize)]
 pub struct Answer {
     status: u16,
     body: String,
