@@ -48,7 +48,7 @@ pub struct ServeArgs {
     #[arg(long, env = "CHANCERY_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR,…")]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// How long a signing key is published before it signs, as in 4h, 30m or 90s
+    /// How long a signing key is published before it signs, as in 4h, 30m or 90s [default: 4h]
     #[arg(long, env = "CHANCERY_KEY_LEAD", value_parser = parse_duration, value_name = "DURATION")]
     pub key_lead: Option<Duration>,
 
@@ -132,8 +132,14 @@ fn parse_issuer(text: &str) -> Result<String, String> {
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => return wrong("has no host"),
     };
-    if url.query().is_some() || url.fragment().is_some() || text.ends_with('/') || !url.username().is_empty() {
-        return wrong("must have no query, fragment, user or final slash");
+    if text.ends_with('/') {
+        return wrong("must not end with a slash");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong("must have no query and no fragment");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("must name no user");
     }
     if text.len() > 200 || text.contains(['"', '\\', ' ']) {
         return wrong("must have at most 200 characters, without quotes and spaces");

@@ -1,4 +1,6 @@
 //! Logging: to standard error, filtered, as text or JSON; a panic is logged without what it said.
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogArgs, LogFormat};
@@ -8,8 +10,9 @@ use crate::config::{LogArgs, LogFormat};
 /// # Errors
 /// One line that says what is wrong with the filter.
 pub fn start(args: &LogArgs) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&args.log).map_err(|error| format!("CHANCERY_LOG {:?}: {error}", args.log))?;
-    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::try_new(&args.log)
+        .map_err(|error| format!("CHANCERY_LOG {:?} is no filter ({error}): write it as info, or chancery=debug,sqlx=warn", args.log))?;
+    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     match args.log_format {
         LogFormat::Text => logger.init(),
         LogFormat::Json => logger.json().init(),

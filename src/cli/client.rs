@@ -9,19 +9,25 @@ use super::tell;
 #[derive(Args)]
 pub(super) struct Remote {
     /// The authority's issuer identifier
-    #[arg(long, env = "CHANCERY_ISSUER", default_value = "http://127.0.0.1:8080", value_name = "URL", global = true)]
+    #[arg(
+        id = "remote_issuer",
+        long = "issuer",
+        env = "CHANCERY_ISSUER",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL",
+        global = true
+    )]
     pub(super) issuer: String,
     /// A management key
     #[arg(
-        long,
+        id = "remote_management_key",
+        long = "management-key",
         env = "CHANCERY_MANAGEMENT_KEY",
         hide_env_values = true,
         value_name = "KEY",
-        global = true,
-        default_value = "",
-        hide_default_value = true
+        global = true
     )]
-    management_key: String,
+    management_key: Option<String>,
     /// Print the answer as JSON
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -29,13 +35,11 @@ pub(super) struct Remote {
 
 impl Remote {
     pub(super) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<(), String> {
-        if self.management_key.is_empty() {
+        let Some(key) = &self.management_key else {
             return Err("set CHANCERY_MANAGEMENT_KEY to a management key".into());
-        }
-        let request = client()?
-            .request(method, format!("{}{path}", self.issuer))
-            .bearer_auth(&self.management_key)
-            .header("content-type", "application/json");
+        };
+        let request =
+            client()?.request(method, format!("{}{path}", self.issuer)).bearer_auth(key).header("content-type", "application/json");
         let request = match body {
             Some(body) => request.body(body.to_string()),
             None => request,

@@ -52,8 +52,10 @@ enum ApplicationsCommand {
     },
     /// Register an application; its first client secret is in the answer, this once
     Create {
+        /// The organization it belongs to, org_…
         #[arg(long)]
         organization: String,
+        /// What people call it
         #[arg(long)]
         name: String,
         /// A permission of the catalogue; may be repeated

@@ -32,11 +32,12 @@ pub(super) async fn migrate(path: &DatabasePath) -> Result<(), String> {
 pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
     provider::install();
     telemetry::start(&args.log)?;
-    keep_memory_private();
+    keep_private();
     let preset = args.preset()?;
+    args.master_key().check().map_err(|error| error.to_string())?;
     let mut signals = Signals::listen()?;
     let bind = async |name: &str, address| {
-        TcpListener::bind(address).await.map_err(|error| format!("{name}={address} cannot be listened on: {error}"))
+        TcpListener::bind(address).await.map_err(|error| format!("{name}={address} cannot be listened on: {error}; stop what listens there, another chancery perhaps, or set {name} to another address"))
     };
     let public = bind("CHANCERY_LISTEN", args.listen).await?;
     let internal = bind("CHANCERY_METRICS_LISTEN", args.metrics_listen).await?;
@@ -112,8 +113,9 @@ impl Signals {
     }
 }
 
-/// Keys in memory go into no core file (K11), and there are as many file descriptors as we may have.
-fn keep_memory_private() {
+/// What we write is ours alone to read, keys in memory go into no core file (K11), and there are as many file descriptors as we may have.
+fn keep_private() {
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     if rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {
         tracing::warn!("the process cannot be made undumpable");
     }

@@ -43,6 +43,22 @@ pub enum MasterKeyError {
     Access { path: PathBuf, reason: std::io::Error },
 }
 
+impl MasterKeyPlace {
+    /// Looks at a master key that is there, before anything is made: a file from elsewhere must be.
+    ///
+    /// # Errors
+    /// [`MasterKeyError`].
+    pub fn check(&self) -> Result<(), MasterKeyError> {
+        match self {
+            Self::File(path) => read(path, path.metadata(), true)?.map(drop).ok_or_else(|| MasterKeyError::NoFile(path.clone())),
+            Self::Folder(folder) => {
+                let path = folder.join(FILE_NAME);
+                read(&path, path.symlink_metadata(), false).map(drop)
+            }
+        }
+    }
+}
+
 impl MasterKey {
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0

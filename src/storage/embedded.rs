@@ -83,7 +83,6 @@ impl DatabasePath {
     /// # Errors
     /// [`OpenError`].
     pub async fn open_read_only(&self) -> Result<Database, OpenError> {
-        check_folder(&self.0)?;
         if !check_file(&self.0)? {
             return Err(OpenError::Absent(self.0.clone()));
         }

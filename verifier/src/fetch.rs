@@ -246,18 +246,31 @@ fn secure_url(text: &str) -> Result<Url, DiscoverError> {
 
 async fn fetch(client: &reqwest::Client, url: &Url) -> Result<Vec<u8>, DiscoverError> {
     let failed = |reason: String| DiscoverError::Fetch { url: url.to_string(), reason };
-    let mut response = client.get(url.clone()).send().await.map_err(|error| failed(error.to_string()))?;
+    let told = |error: reqwest::Error| failed(causes(&error.without_url()));
+    let mut response = client.get(url.clone()).send().await.map_err(told)?;
     if response.status() != reqwest::StatusCode::OK {
         return Err(failed(format!("status {}", response.status())));
     }
     let mut document = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failed(error.to_string()))? {
+    while let Some(chunk) = response.chunk().await.map_err(told)? {
         document.extend_from_slice(&chunk);
         if document.len() > MAX_DOCUMENT_BYTES {
             return Err(failed("longer than 256 KiB".into()));
         }
     }
     Ok(document)
+}
+
+/// An error with all that caused it: the last is the one that tells.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place this crate reads the wall clock")]

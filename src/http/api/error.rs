@@ -118,7 +118,13 @@ impl IntoResponse for Stop {
             Self::Replay(answer) => return answer.into_response(),
             Self::Problem(status, problem) => (status, problem, None),
             Self::Unauthenticated { presented } => {
-                let problem = Problem::new("unauthorized", "send one live management key as Authorization: Bearer");
+                let message = match presented {
+                    true => {
+                        "this is no live management key; where all are lost, start the authority once with CHANCERY_MANAGEMENT_KEY set to a new one"
+                    }
+                    false => "send a management key as Authorization: Bearer",
+                };
+                let problem = Problem::new("unauthorized", message);
                 let mut response = respond(StatusCode::UNAUTHORIZED, problem);
                 let challenge = if presented { "Bearer error=\"invalid_token\"" } else { "Bearer" };
                 response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));

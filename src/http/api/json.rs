@@ -42,8 +42,9 @@ fn describe(path: &str, text: &str) -> FieldError {
         let field = rest.split('`').next().unwrap_or_default();
         return FieldError::new("required", field, format!("{field} is required"));
     }
-    if text.starts_with("unknown field") {
-        return FieldError::new("unknown_field", name.clone(), format!("{name} is not a member of this request"));
+    if let Some((_, known)) = text.strip_prefix("unknown field").and_then(|rest| rest.split_once(", expected ")) {
+        let known = known.trim_start_matches("one of ").replace('`', "");
+        return FieldError::new("unknown_field", name.clone(), format!("{name} is not a member of this request, which takes {known}"));
     }
     let expected = text.rsplit_once("expected ").map_or("another value", |(_, rest)| rest.split(" at line").next().unwrap_or(rest));
     let expected = match expected {
