@@ -8,6 +8,7 @@ use super::error::Error;
 use super::idempotency::{Begun, InFlightGuard, KeptIdempotency};
 use crate::domain::event::{Actor, EventRow, NewEvent};
 use crate::domain::id::EventId;
+use crate::domain::management_key::Reach;
 use crate::domain::timestamp::Timestamp;
 use crate::storage::{Tx, events, idempotent_answers, installation};
 
@@ -88,6 +89,17 @@ impl Change {
     /// Notes what happened; it gets its place in the chain when the change is committed.
     pub(super) fn note(&mut self, event: NewEvent) {
         self.events.push(event);
+    }
+
+    /// Which organizations the change may touch.
+    pub(super) fn reach(&self) -> Reach {
+        self.caller.as_ref().map_or(Reach::Installation, Caller::reach)
+    }
+
+    /// # Errors
+    /// [`Error::Forbidden`] for a caller that is bound to one organization.
+    pub(super) fn demand_installation(&self) -> Result<(), Error> {
+        self.caller.as_ref().map_or(Ok(()), Caller::demand_installation)
     }
 
     /// # Errors

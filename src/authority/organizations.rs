@@ -6,7 +6,7 @@ use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
 use crate::domain::event::{NewEvent, Subject};
-use crate::domain::management_key::{Power, Reach};
+use crate::domain::management_key::Power;
 use crate::domain::organization::{NewOrganization, Organization, OrganizationChange, OrganizationPrincipal, OrganizationStatus};
 use crate::domain::page::{Cursor, Page, PageRequest};
 use crate::storage::{client_secrets, organizations};
@@ -40,20 +40,6 @@ impl Authority {
 }
 
 impl Change {
-    fn caller_reach(&self) -> Reach {
-        self.caller.as_ref().map_or(Reach::Installation, Caller::reach)
-    }
-
-    pub(super) fn reach(&self) -> Reach {
-        self.caller_reach()
-    }
-
-    /// # Errors
-    /// [`Error::Forbidden`] for a caller that is bound to one organization.
-    pub(super) fn demand_installation(&self) -> Result<(), Error> {
-        self.caller.as_ref().map_or(Ok(()), Caller::demand_installation)
-    }
-
     pub async fn register_organization(&mut self, new: NewOrganization) -> Result<Organization, Error> {
         self.demand_installation()?;
         let organization = Organization {
@@ -125,7 +111,7 @@ impl Change {
 
     /// The organization, if it is the caller's to change and he saw its latest version.
     async fn organization(&mut self, id: &str) -> Result<Organization, Error> {
-        let reach = self.caller_reach();
+        let reach = self.reach();
         let organization = organizations::find(&mut self.tx, reach, id).await?.ok_or(Error::NotFound(NAME))?;
         self.check_version(organization.version)?;
         Ok(organization)
