@@ -1,7 +1,6 @@
 //! Loading the directory, and following the event chain.
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::entry::{ApplicationEntry, Catalogue};
@@ -47,7 +46,6 @@ impl Directory {
         }
         self.load_catalogue(tx).await?;
         *followed = head.rev;
-        self.rev.store(head.rev, Ordering::Release);
         Ok(())
     }
 
@@ -69,7 +67,6 @@ impl Directory {
                 self.reload(&mut tx, subject, now).await?;
             }
             *followed = last;
-            self.rev.store(last, Ordering::Release);
         }
     }
 

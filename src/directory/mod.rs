@@ -5,7 +5,6 @@ mod entry;
 mod load;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
@@ -30,7 +29,6 @@ pub struct Directory {
     revoked_tokens: DashMap<String, Timestamp>,
     /// The last event that is in the maps; moved by one follower at a time.
     followed: Mutex<i64>,
-    rev: AtomicI64,
 }
 
 impl Directory {
@@ -52,11 +50,6 @@ impl Directory {
 
     pub fn is_revoked(&self, jti: &str) -> bool {
         self.revoked_tokens.contains_key(jti)
-    }
-
-    /// The last event that is in memory.
-    pub fn rev(&self) -> i64 {
-        self.rev.load(Ordering::Acquire)
     }
 
     pub fn application_count(&self) -> usize {

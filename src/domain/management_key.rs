@@ -157,10 +157,6 @@ impl Reach {
             Self::Organization(id) => Some(id),
         }
     }
-
-    pub fn covers(self, organization: OrganizationId) -> bool {
-        self.organization().is_none_or(|own| own == organization)
-    }
 }
 
 #[cfg(test)]

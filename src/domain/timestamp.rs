@@ -37,10 +37,6 @@ impl Timestamp {
         let millis = i64::try_from(parsed.unix_timestamp_nanos().div_euclid(1_000_000)).ok()?;
         (in_range && !leap).then_some(Self(millis))
     }
-
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
-    }
 }
 
 impl std::ops::Add<Duration> for Timestamp {

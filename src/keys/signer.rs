@@ -20,10 +20,6 @@ impl TokenSigner {
         Self { kid, alg, handle }
     }
 
-    pub fn kid(&self) -> &str {
-        &self.kid
-    }
-
     /// # Errors
     /// [`SigningFailed`].
     pub fn sign(&self, typ: TokenType, claims: &AccessToken) -> Result<String, SigningFailed> {
