@@ -126,7 +126,9 @@ impl DatabasePath {
 
     async fn connect(&self) -> Result<Database, OpenError> {
         let failed = |error: sqlx::Error| sqlite_error(&self.0, &error);
+        // A full disk makes SQLite end a transaction by itself, which sqlx does not notice: such a connection is replaced.
         let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WRITER_WAIT).test_before_acquire(false);
+        let writer = writer.before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
         let writer = writer.connect_with(options(&self.0)).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(WRITER_WAIT).test_before_acquire(false);
         let readers = readers.connect_with(options(&self.0).pragma("query_only", "ON")).await.map_err(failed)?;
@@ -237,5 +239,24 @@ fn one_line(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(database) => database.message().replace('\n', " "),
         other => other.to_string().replace('\n', " "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Tx;
+
+    #[tokio::test]
+    async fn f4_a_transaction_that_sqlite_ended_by_itself_does_not_end_all_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, _lock) = DatabasePath(folder.path().join("chancery.db")).open().await.unwrap();
+        for _ in 0..3 {
+            let mut tx = database.write().await.unwrap();
+            let Tx::Sqlite(transaction) = &mut tx;
+            sqlx::query("ROLLBACK").execute(&mut **transaction).await.unwrap();
+            assert!(tx.commit().await.is_err(), "what was rolled back is not committed");
+            database.write().await.unwrap().commit().await.unwrap();
+        }
     }
 }
