@@ -10,9 +10,9 @@ use axum::Router;
 use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chancery::authority::{Settings, start};
+use chancery::authority::{Deployment, start};
 use chancery::clock::{Clock, instant};
-use chancery::domain::credential::Secret;
+use chancery::domain::credential::{ApiKeyPrefix, Secret};
 use chancery::domain::signing_key::Schedule;
 use chancery::http::{App, TrustedProxies, listen, router};
 use chancery::keys::master::MasterKeyPlace;
@@ -130,7 +130,7 @@ fn serve(make: impl AsyncFnOnce() -> (Router, Arc<App>, String) + Send + 'static
 async fn authority(folder: std::path::PathBuf) -> Arc<App> {
     let (database, lock) = DatabasePath(folder.join("chancery.db")).open().await.unwrap();
     std::mem::forget(lock);
-    let settings = Settings { issuer: "https://auth.example.com".into(), schedule: Schedule::with_lead(Schedule::DEFAULT_LEAD) };
+    let settings = Deployment { issuer: "https://auth.example.com".into(), schedule: Schedule::with_lead(Schedule::DEFAULT_LEAD), api_key_prefix: ApiKeyPrefix::stored(ApiKeyPrefix::DEFAULT.into()), webhook_networks: Vec::new() };
     let place = MasterKeyPlace::Folder(folder.join("keys"));
     let authority = start::start(settings, database, &place, Some(&Secret::presented(KEY)), Clock::system(), |_| ()).await.unwrap();
     App::new(authority, TrustedProxies::default())

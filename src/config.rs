@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use crate::authority::caller::MIN_PRESET_LENGTH;
-use crate::domain::credential::Secret;
+use crate::domain::credential::{ApiKeyPrefix, Secret};
 use crate::domain::signing_key::Schedule;
 use crate::keys::master::MasterKeyPlace;
 use crate::storage::DatabasePath;
@@ -47,6 +47,14 @@ pub struct ServeArgs {
     /// Networks whose X-Forwarded-For is believed, with commas between them
     #[arg(long, env = "CHANCERY_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR,…")]
     pub trusted_proxies: Vec<IpNet>,
+
+    /// What API keys begin with, as in eak, eg_live or sk_live; settings may say otherwise
+    #[arg(long, env = "CHANCERY_API_KEY_PREFIX", default_value = ApiKeyPrefix::DEFAULT, value_parser = parse_prefix, value_name = "PREFIX")]
+    pub api_key_prefix: ApiKeyPrefix,
+
+    /// Internal networks that webhooks may be sent to, and over plain http, with commas between them
+    #[arg(long, env = "CHANCERY_WEBHOOK_NETWORKS", value_delimiter = ',', value_name = "CIDR,…")]
+    pub webhook_networks: Vec<IpNet>,
 
     /// How long a signing key is published before it signs, as in 4h, 30m or 90s [default: 4h]
     #[arg(long, env = "CHANCERY_KEY_LEAD", value_parser = parse_duration, value_name = "DURATION")]
@@ -157,6 +165,10 @@ fn parse_database(text: &str) -> Result<DatabasePath, String> {
         return Err("takes sqlite://path/to/file, without parameters".into());
     }
     Ok(DatabasePath(path.into()))
+}
+
+fn parse_prefix(text: &str) -> Result<ApiKeyPrefix, String> {
+    ApiKeyPrefix::parse("CHANCERY_API_KEY_PREFIX", text).map_err(|error| error.message)
 }
 
 fn parse_secret(text: &str) -> Result<Arc<Secret>, String> {

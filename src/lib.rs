@@ -5,12 +5,14 @@
 //! - [`http`]: speaks HTTP; decides nothing.
 //! - [`authority`]: decides; one file per power. Knows no HTTP and no SQL.
 //! - [`storage`]: SQL, and nothing else knows it. [`keys`]: what signs and seals. [`directory`]: who may obtain a token, in memory.
+//!   [`courier`]: what posts webhooks to the outside.
 //! - [`domain`]: what things are, without input or output.
 //! - `chancery_verifier`: the token format and its verification, a crate of its own for resource servers.
 pub mod authority;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod courier;
 pub mod directory;
 pub mod domain;
 pub mod http;

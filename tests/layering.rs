@@ -2,24 +2,26 @@
 use std::path::Path;
 
 /// For each module, what of the crate it may name.
-const MAY_NAME: [(&str, &[&str]); 9] = [
+const MAY_NAME: [(&str, &[&str]); 10] = [
     ("clock", &["domain"]),
     ("random", &["domain"]),
     ("domain", &["domain"]),
     ("storage", &["domain", "storage"]),
     ("keys", &["domain", "storage", "random", "keys"]),
+    ("courier", &["domain"]),
     ("directory", &["domain", "storage", "directory"]),
-    ("authority", &["domain", "storage", "keys", "directory", "random", "clock", "authority"]),
+    ("authority", &["domain", "storage", "keys", "directory", "courier", "random", "clock", "authority"]),
     ("http", &["domain", "authority", "clock", "http"]),
     ("telemetry", &["config"]),
 ];
 
 /// For each module, crates that are none of its business.
-const NEVER: [(&str, &[&str]); 6] = [
+const NEVER: [(&str, &[&str]); 7] = [
     ("domain", &["sqlx", "axum", "hyper", "tokio", "std::env"]),
     ("storage", &["axum", "hyper"]),
     ("keys", &["axum", "hyper", "sqlx"]),
     ("directory", &["axum", "hyper", "sqlx"]),
+    ("courier", &["axum", "hyper", "sqlx"]),
     ("authority", &["axum", "hyper", "sqlx"]),
     ("http", &["sqlx", "jsonwebtoken"]),
 ];

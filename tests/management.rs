@@ -169,7 +169,6 @@ async fn applications_hold_what_the_catalogue_has_and_null_leaves_them_as_they_a
     assert_eq!(on.manage("PUT", &path, json!({ "scopes": [] })).await.expect(200)["scopes"], json!([]));
     for wrong in [
         json!({ "scopes": ["nope"] }),
-        json!({ "scopes": ["*"] }),
         json!({ "resources": ["https://nope.example"] }),
         json!({ "resources": [] }),
         json!({ "access_token_ttl": 59 }),

@@ -3,31 +3,37 @@ use chancery_verifier::Scope;
 use serde_json::json;
 
 use super::Authority;
+use super::acting::{demand_admin, demand_admin_of};
 use super::caller::Caller;
 use super::change::Change;
 use super::client_secrets::RevealedSecret;
 use super::error::Error;
-use crate::domain::application::{Application, ApplicationChange, ApplicationStatus, ApplicationType, MAX_SCOPE_BYTES, NewApplication};
+use crate::domain::application::{Application, ApplicationChange, ApplicationStatus, ApplicationType, NewApplication};
 use crate::domain::client_secret::NewClientSecret;
 use crate::domain::event::{NewEvent, Subject};
 use crate::domain::management_key::Power;
 use crate::domain::page::{Cursor, Page, PageRequest};
+use crate::domain::permission::HolderKind;
 use crate::domain::text::FieldError;
 use crate::domain::usage::Usage;
-use crate::storage::{applications, client_secrets, organizations, permissions, resource_servers};
+use crate::storage::{applications, client_secrets, organizations, resource_servers};
 
 pub(super) const NAME: &str = "application";
 
 impl Authority {
     pub async fn find_application(&self, caller: &Caller, id: &str) -> Result<Application, Error> {
         let reach = caller.demand(Power::ApplicationsRead)?;
-        applications::find(&mut self.database.read().await?, reach, id, self.clock.now()).await?.ok_or(Error::NotFound(NAME))
+        let mut tx = self.database.read().await?;
+        let application = applications::find(&mut tx, reach, id, self.clock.now()).await?.ok_or(Error::NotFound(NAME))?;
+        demand_admin(&mut tx, caller, Some(application.organization_id)).await?;
+        Ok(application)
     }
 
     /// Of one organization, or of all in the caller's reach.
     pub async fn list_applications(&self, caller: &Caller, of: Option<&str>, request: &PageRequest) -> Result<Page<Application>, Error> {
         let reach = caller.demand(Power::ApplicationsRead)?;
         let (mut tx, now) = (self.database.read().await?, self.clock.now());
+        demand_admin_of(&mut tx, caller, of).await?;
         if let Some(Cursor::After(id) | Cursor::Before(id)) = &request.cursor {
             let cursor = applications::find(&mut tx, reach, id, now).await?.ok_or(Error::InvalidCursor)?;
             if cursor.id.to_string() != *id {
@@ -46,8 +52,13 @@ impl Change {
         with_secret: bool,
     ) -> Result<(Application, Option<RevealedSecret>), Error> {
         let reach = self.reach();
-        let organization = new.organization_id.to_string();
-        let organization = organizations::find(&mut self.tx, reach, &organization).await?.ok_or(Error::NotFound("organization"))?;
+        let organization = organizations::find(&mut self.tx, reach, &new.organization_id).await?.ok_or(Error::NotFound("organization"))?;
+        self.act_in(organization.id).await?;
+        if !self.effective_settings(organization.id).await?.applications_enabled {
+            let message = "applications are switched off for this organization: PUT /organizations/{id}/settings";
+            return Err(Error::forbidden("feature_disabled", message));
+        }
+        let scope = self.resolve_grant(&new.grant, HolderKind::M2m, &Scope::default(), "scopes").await?;
         let application = Application {
             id: self.authority.random.id(self.now),
             client_id: self.authority.random.id(self.now),
@@ -55,7 +66,7 @@ impl Change {
             application_type: ApplicationType::M2m,
             name: new.name,
             description: new.description,
-            scope: new.scope,
+            scope,
             status: ApplicationStatus::Active,
             access_token_ttl: new.access_token_ttl,
             resources: new.resources,
@@ -68,7 +79,7 @@ impl Change {
             updated_at: self.now,
             version: 1,
         };
-        self.check_rights(&application).await?;
+        self.check_resources(&application).await?;
         applications::insert(&mut self.tx, &application).await?;
         self.note_application("connect_application.created", &application, None);
         let secret = match with_secret {
@@ -87,8 +98,8 @@ impl Change {
         if let Some(description) = change.description {
             application.description = description;
         }
-        if let Some(scope) = change.scope {
-            application.scope = scope;
+        if let Some(grant) = change.grant {
+            application.scope = self.resolve_grant(&grant, HolderKind::M2m, &before.scope, "scopes").await?;
         }
         if let Some(ttl) = change.access_token_ttl {
             application.access_token_ttl = ttl;
@@ -99,7 +110,7 @@ impl Change {
         if let Some(methods) = change.token_endpoint_auth_methods {
             application.token_endpoint_auth_methods = methods;
         }
-        self.check_rights(&application).await?;
+        self.check_resources(&application).await?;
         if loses_rights(&before, &application) {
             client_secrets::raise_generations_of_application(&mut self.tx, application.id).await?;
         }
@@ -130,7 +141,7 @@ impl Change {
 
     pub async fn delete_application(&mut self, id: &str) -> Result<(), Error> {
         let application = self.application(id).await?;
-        applications::delete(&mut self.tx, application.id).await?;
+        applications::delete(&mut self.tx, application.organization_id, application.id).await?;
         self.note_application("connect_application.deleted", &application, Some(&application));
         Ok(())
     }
@@ -153,6 +164,7 @@ impl Change {
     pub(super) async fn application(&mut self, id: &str) -> Result<Application, Error> {
         let reach = self.reach();
         let application = applications::find(&mut self.tx, reach, id, self.now).await?.ok_or(Error::NotFound(NAME))?;
+        self.act_in(application.organization_id).await?;
         self.check_version(application.version)?;
         Ok(application)
     }
@@ -172,22 +184,9 @@ impl Change {
         });
     }
 
-    /// Every scope token must be in the catalogue, every resource registered, and all of it fit into a token.
-    async fn check_rights(&mut self, application: &Application) -> Result<(), Error> {
+    /// Every resource must be registered.
+    async fn check_resources(&mut self, application: &Application) -> Result<(), Error> {
         let mut errors = Vec::new();
-        for token in application.scope.iter() {
-            if permissions::find(&mut self.tx, token.as_str()).await?.is_none() {
-                let message = format!("{token} is not in the permission catalogue: add it with POST /authorization/permissions");
-                errors.push(FieldError::new("unknown_permission", "scopes", message));
-            }
-        }
-        if application.scope.to_string().len() > MAX_SCOPE_BYTES {
-            errors.push(FieldError::new(
-                "too_long",
-                "scopes",
-                format!("scopes take at most {MAX_SCOPE_BYTES} bytes when joined by spaces"),
-            ));
-        }
         for identifier in application.resources.iter().flatten() {
             if resource_servers::find(&mut self.tx, identifier).await?.is_none_or(|server| server.identifier != *identifier) {
                 let message = "resources takes identifiers of registered resource servers: register this one with POST /resource_servers";

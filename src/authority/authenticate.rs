@@ -3,11 +3,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Authority;
-use crate::directory::{ApplicationEntry, SecretEntry};
+use super::failures::FailedClient;
+use crate::directory::{ApiKeyEntry, ApplicationEntry, SecretEntry};
 use crate::domain::application::{ApplicationStatus, ClientAuthenticationMethod};
 use crate::domain::client_secret::MAX_LIVE_SECRETS;
 use crate::domain::credential::{Purpose, Secret, SecretDigest};
-use crate::domain::id::ClientId;
+use crate::domain::id::{ApiKeyId, ClientId};
 use crate::domain::organization::OrganizationStatus;
 use crate::domain::timestamp::Timestamp;
 use crate::keys::pepper::same;
@@ -22,10 +23,19 @@ pub struct ClientCredentials {
     pub method: ClientAuthenticationMethod,
 }
 
-/// A client that authenticated, and the secret it did so with.
-pub struct Authenticated {
-    pub application: Arc<ApplicationEntry>,
-    pub secret: SecretEntry,
+/// A client that authenticated: an application, with the secret it did so with, or an API key, which is its own client.
+pub enum Authenticated {
+    Application { application: Arc<ApplicationEntry>, secret: SecretEntry },
+    ApiKey(Arc<ApiKeyEntry>),
+}
+
+impl Authenticated {
+    pub fn client_id(&self) -> String {
+        match self {
+            Self::Application { application, .. } => application.client_id.to_string(),
+            Self::ApiKey(entry) => entry.key.id.to_string(),
+        }
+    }
 }
 
 /// The client did not authenticate; why is nobody's business (RFC 6749 §5.2 `invalid_client`).
@@ -41,10 +51,13 @@ impl Authority {
     /// [`InvalidClient`], and nothing else.
     pub fn authenticate(&self, presented: &ClientCredentials, source: Option<IpAddr>) -> Result<Authenticated, InvalidClient> {
         let now = self.clock.now();
+        if let Ok(id) = presented.client_id.parse::<ApiKeyId>() {
+            return self.authenticate_api_key(id, &presented.secret, source, now);
+        }
         let client_id = presented.client_id.parse::<ClientId>().ok();
         if !presented.secret.is_well_formed(Purpose::ClientSecret) {
             let known = client_id.filter(|id| self.directory.application(*id).is_some());
-            self.failures.note(known, source, now);
+            self.failures.note(known.map(FailedClient::Application), source, now);
             return Err(InvalidClient);
         }
         let digest = self.pepper.digest(&presented.secret);
@@ -59,10 +72,33 @@ impl Authority {
         }
         match (application, matching) {
             (Some(application), Some(secret)) if self.lives(&application, &secret, presented.method, now) => {
-                Ok(Authenticated { application, secret })
+                Ok(Authenticated::Application { application, secret })
             }
             (application, _) => {
-                self.failures.note(application.map(|application| application.client_id), source, now);
+                self.failures.note(application.map(|application| FailedClient::Application(application.client_id)), source, now);
+                Err(InvalidClient)
+            }
+        }
+    }
+
+    /// An API key in the place of a client secret: its id is the client's. The same work and the same answer as for an application.
+    fn authenticate_api_key(
+        &self,
+        id: ApiKeyId,
+        value: &Secret,
+        source: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Authenticated, InvalidClient> {
+        let entry = self.directory.api_key(id);
+        let right = value.is_well_formed(Purpose::ApiKey)
+            && same(&self.pepper.digest(value), entry.as_ref().map_or(&NOBODY, |entry| &entry.digest));
+        match entry {
+            // A token ends with its key, and times in it are whole seconds: there must be one left.
+            Some(entry) if right && self.check_key_life(&entry, now).is_ok() && !ends_within_this_second(&entry, now) => {
+                Ok(Authenticated::ApiKey(entry))
+            }
+            entry => {
+                self.failures.note(entry.map(|entry| FailedClient::ApiKey(entry.key.id)), source, now);
                 Err(InvalidClient)
             }
         }
@@ -76,4 +112,8 @@ impl Authority {
             && organization.is_some_and(|organization| organization.status == OrganizationStatus::Active)
             && application.takes(method)
     }
+}
+
+fn ends_within_this_second(entry: &ApiKeyEntry, now: Timestamp) -> bool {
+    entry.key.life.ends_at().is_some_and(|end| end.seconds() <= now.seconds())
 }

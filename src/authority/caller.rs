@@ -7,16 +7,20 @@ use super::error::Error;
 use super::idempotency::Idempotency;
 use crate::domain::credential::{Purpose, Secret};
 use crate::domain::event::Actor;
-use crate::domain::id::ManagementKeyId;
+use crate::domain::id::{ManagementKeyId, UserId};
 use crate::domain::management_key::{ManagementKey, Power, Reach};
 use crate::domain::organization::OrganizationStatus;
+use crate::storage::{Tx, management_keys, organizations};
 
 /// The least length of a preset management key, characters.
 pub const MIN_PRESET_LENGTH: usize = 32;
 
-/// A management key that authenticated.
+/// A management key that authenticated, and the user for whom it acts.
 #[derive(Clone, Debug)]
-pub struct Caller(pub(super) Arc<ManagementKey>);
+pub struct Caller {
+    key: Arc<ManagementKey>,
+    acting_user: Option<UserId>,
+}
 
 /// One call of the management surface.
 pub struct Call {
@@ -37,24 +41,33 @@ pub struct Operation {
 }
 
 impl Caller {
+    /// The same caller, acting for a user: what he may do is then also what an admin of the organization may.
+    pub fn acting_for(self, user: UserId) -> Self {
+        Self { acting_user: Some(user), ..self }
+    }
+
+    pub fn acting_user(&self) -> Option<UserId> {
+        self.acting_user
+    }
+
     pub fn id(&self) -> ManagementKeyId {
-        self.0.id
+        self.key.id
     }
 
     pub fn actor(&self) -> Actor {
-        Actor { id: self.0.id.to_string(), source: "api", name: Some(self.0.name.as_str().to_owned()) }
+        Actor { id: self.key.id.to_string(), source: "api", name: Some(self.key.name.as_str().to_owned()), via: None }
     }
 
     pub fn reach(&self) -> Reach {
-        self.0.organization_id.map_or(Reach::Installation, Reach::Organization)
+        self.key.organization_id.map_or(Reach::Installation, Reach::Organization)
     }
 
     pub fn key(&self) -> &ManagementKey {
-        &self.0
+        &self.key
     }
 
     pub fn may(&self, power: Power) -> bool {
-        self.0.permissions.allow(power)
+        self.key.permissions.allow(power)
     }
 
     /// # Errors
@@ -69,12 +82,30 @@ impl Caller {
     /// # Errors
     /// [`Error::Forbidden`] for a key that is bound to one organization.
     pub fn demand_installation(&self) -> Result<(), Error> {
-        match self.reach() {
-            Reach::Installation => Ok(()),
-            Reach::Organization(_) => {
+        match (self.reach(), self.acting_user) {
+            (Reach::Installation, None) => Ok(()),
+            (Reach::Installation, Some(_)) => {
+                Err(Error::forbidden("not_an_admin", "this concerns the whole installation: no organization's admin may do it"))
+            }
+            (Reach::Organization(_), _) => {
                 Err(Error::forbidden("organization_bound", "this management key is bound to one organization: this takes one that is not"))
             }
         }
+    }
+}
+
+impl Caller {
+    /// Asks the store whether the key and its organization still live: between the request's head and its turn to change something they
+    /// may have been taken away.
+    pub(super) async fn demand_alive(&self, tx: &mut Tx) -> Result<(), Error> {
+        let key = management_keys::find(tx, Reach::Installation, &self.key.id.to_string()).await?;
+        let organization_lives = match self.key.organization_id {
+            Some(id) => organizations::find(tx, Reach::Installation, &id.to_string())
+                .await?
+                .is_some_and(|organization| organization.status == OrganizationStatus::Active),
+            None => true,
+        };
+        if key.is_some() && organization_lives { Ok(()) } else { Err(Error::Unauthenticated) }
     }
 }
 
@@ -91,6 +122,6 @@ impl Authority {
             return None;
         }
         self.uses.note_management_key(key.id, self.clock.now());
-        Some(Caller(key))
+        Some(Caller { key, acting_user: None })
     }
 }

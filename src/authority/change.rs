@@ -3,11 +3,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Authority;
+use super::acting;
 use super::caller::{Call, Caller, Operation};
 use super::error::Error;
 use super::idempotency::{Begun, InFlightGuard, KeptIdempotency};
-use crate::domain::event::{Actor, EventRow, NewEvent};
-use crate::domain::id::EventId;
+use crate::domain::event::{Actor, EVENT_NAMES, EventRow, NewEvent};
+use crate::domain::id::{EventId, OrganizationId};
 use crate::domain::management_key::Reach;
 use crate::domain::timestamp::Timestamp;
 use crate::storage::{Tx, events, idempotent_answers, installation};
@@ -23,6 +24,8 @@ pub struct Change {
     pub(super) actor: Actor,
     pub(super) caller: Option<Caller>,
     pub(super) if_match: Option<i64>,
+    /// Where an acting user was found to be an admin.
+    pub(super) acted_in: Vec<OrganizationId>,
     request_id: Option<String>,
     source_ip: Option<String>,
     events: Vec<NewEvent>,
@@ -42,22 +45,29 @@ impl Authority {
             None => None,
         };
         let mut tx = self.database.write().await?;
+        call.caller.demand_alive(&mut tx).await?;
         // Read after the lock: times in the chain never run backwards.
         let now = self.clock.now();
         let kept = match &call.idempotency {
             None => None,
             Some(idempotency) => match idempotency.find(self, &call.caller, &mut tx, now).await? {
-                Ok(answer) => return Ok(Begun::Replay(answer)),
+                Ok(answer) => {
+                    drop(tx);
+                    self.catch_up().await?;
+                    return Ok(Begun::Replay(answer));
+                }
                 Err(kept) => Some(kept),
             },
         };
+        let actor = acting::actor(&mut tx, &call.caller).await?;
         Ok(Begun::Change(Box::new(Change {
             authority: Arc::clone(self),
             tx,
             now,
-            actor: call.caller.actor(),
+            actor,
             caller: Some(call.caller.clone()),
             if_match: call.if_match,
+            acted_in: Vec::new(),
             request_id: Some(call.request_id.clone()),
             source_ip: call.source_ip.map(|address| address.to_string()),
             events: Vec::new(),
@@ -76,6 +86,7 @@ impl Authority {
             actor,
             caller: None,
             if_match: None,
+            acted_in: Vec::new(),
             request_id: None,
             source_ip: None,
             events: Vec::new(),
@@ -88,6 +99,11 @@ impl Authority {
 impl Change {
     /// Notes what happened; it gets its place in the chain when the change is committed.
     pub(super) fn note(&mut self, event: NewEvent) {
+        debug_assert!(
+            event.event.ends_with("_refused") || EVENT_NAMES.contains(&event.event.as_str()),
+            "{} is no known event",
+            event.event
+        );
         self.events.push(event);
     }
 
@@ -115,16 +131,24 @@ impl Change {
     ///
     /// # Errors
     /// [`Error::Unavailable`]: nothing was changed, or the change is durable but could not be read back yet.
-    pub async fn commit(mut self, answer: &[u8]) -> Result<(), Error> {
+    pub async fn commit(self, answer: &[u8]) -> Result<(), Error> {
+        let authority = Arc::clone(&self.authority);
+        self.make_durable(answer).await?;
+        // Also when nothing was left to change: whoever changed it may not have taken it into memory yet.
+        authority.catch_up().await
+    }
+
+    /// The first half of [`Change::commit`]: when this fails, nothing was changed.
+    pub(super) async fn make_durable(mut self, answer: &[u8]) -> Result<(), Error> {
         if let Some(kept) = self.kept.take() {
             let sealed = kept.seal(&self.authority, answer)?;
             idempotent_answers::insert(&mut self.tx, kept.key_hash(), &sealed, self.now + ANSWER_KEPT).await?;
         }
         let authority = Arc::clone(&self.authority);
-        let notify = !self.events.is_empty();
         self.chain_events().await?;
         self.tx.commit().await?;
-        if notify { authority.catch_up().await } else { Ok(()) }
+        authority.committed.notify_one();
+        Ok(())
     }
 
     async fn chain_events(&mut self) -> Result<(), Error> {
@@ -133,6 +157,7 @@ impl Change {
         }
         let mut head = installation::head(&mut self.tx).await?;
         for event in std::mem::take(&mut self.events) {
+            self.demand_acted_in(event.organization_id)?;
             let id: EventId = self.authority.random.id(self.now);
             head.rev += 1;
             let row = EventRow {
@@ -147,6 +172,7 @@ impl Change {
                 actor_id: self.actor.id.clone(),
                 actor_source: self.actor.source.to_owned(),
                 actor_name: self.actor.name.clone(),
+                actor_via: self.actor.via.clone(),
                 request_id: self.request_id.clone(),
                 source_ip: self.source_ip.clone(),
                 created_at: self.now.millis(),

@@ -2,15 +2,17 @@
 use serde_json::json;
 
 use super::Authority;
+use super::acting::demand_admin;
 use super::applications::NAME as APPLICATION;
 use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
 use crate::domain::application::Application;
-use crate::domain::client_secret::{ClientSecret, Life, MAX_LIVE_SECRETS, NewClientSecret, SecretStatus, check_expiry};
-use crate::domain::credential::{Purpose, Secret};
+use crate::domain::client_secret::{ClientSecret, MAX_LIVE_SECRETS, NewClientSecret, SecretStatus};
+use crate::domain::credential::Secret;
 use crate::domain::event::{NewEvent, Subject};
 use crate::domain::management_key::Power;
+use crate::domain::rotation::{Life, check_expiry};
 use crate::domain::usage::Usage;
 use crate::storage::applications;
 use crate::storage::client_secrets::{self, StoredSecret};
@@ -27,6 +29,7 @@ impl Authority {
         let reach = caller.demand(Power::ApplicationsRead)?;
         let (mut tx, now) = (self.database.read().await?, self.clock.now());
         let application = applications::find(&mut tx, reach, application, now).await?.ok_or(Error::NotFound(APPLICATION))?;
+        demand_admin(&mut tx, caller, Some(application.organization_id)).await?;
         let stored = client_secrets::of_application(&mut tx, application.id, now).await?;
         Ok(stored.into_iter().map(|stored| stored.secret).collect())
     }
@@ -60,7 +63,7 @@ impl Change {
     /// Makes a secret, without asking whether there is room.
     pub(super) async fn make_secret(&mut self, application: &Application, new: NewClientSecret) -> Result<RevealedSecret, Error> {
         check_expiry(new.expires_at, self.now)?;
-        let plain = Secret::from_random(Purpose::ClientSecret, &self.authority.random.bytes()?);
+        let plain = Secret::client_secret(&self.authority.random.bytes()?);
         let secret = ClientSecret {
             id: self.authority.random.id(self.now),
             application_id: application.id,

@@ -13,6 +13,9 @@ pub enum Error {
     /// Absent, or another organization's: the two are not told apart.
     #[error("no such {0}")]
     NotFound(&'static str),
+    /// The caller's key died while he was asking.
+    #[error("the management key is not live any more")]
+    Unauthenticated,
     #[error("{message}")]
     Forbidden { code: &'static str, message: String },
     /// The state of things forbids it. `until` is when it no longer will, where that is known.
@@ -56,6 +59,7 @@ impl Error {
     pub fn refusal_code(&self) -> Option<&'static str> {
         match self {
             Self::NotFound(_) => Some("not_found"),
+            Self::IdempotencyInProgress => Some("idempotency_in_progress"),
             Self::Forbidden { code, .. } | Self::Conflict { code, .. } => Some(code),
             _ => None,
         }

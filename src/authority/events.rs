@@ -1,5 +1,6 @@
 //! Reading the event chain: a list for callers, and the check of the whole chain for auditors.
 use super::Authority;
+use super::acting::demand_admin_of;
 use super::caller::Caller;
 use super::error::Error;
 use crate::domain::event::{ChainCheck, ChainError, Event, EventFilter};
@@ -14,10 +15,9 @@ impl Authority {
     pub async fn list_events(&self, caller: &Caller, filter: &EventFilter, request: &PageRequest) -> Result<Page<Event>, Error> {
         let reach = caller.demand(Power::EventsRead)?;
         let mut tx = self.database.read().await?;
-        if let Some(Cursor::After(id) | Cursor::Before(id)) = &request.cursor
-            && !events::exists(&mut tx, reach, id).await?
-        {
-            return Err(Error::InvalidCursor);
+        demand_admin_of(&mut tx, caller, filter.organization_id.as_deref()).await?;
+        if let Some(Cursor::After(id) | Cursor::Before(id)) = &request.cursor {
+            events::find_rev(&mut tx, reach, id).await?.ok_or(Error::InvalidCursor)?;
         }
         Ok(events::list(&mut tx, reach, filter, request).await?)
     }

@@ -3,12 +3,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use serde::Serialize;
 use serde_json::json;
 
 use super::Authority;
 use super::error::Error;
 use crate::domain::event::{Actor, NewEvent, Subject};
-use crate::domain::id::ClientId;
+use crate::domain::id::{ApiKeyId, ClientId};
 use crate::domain::timestamp::Timestamp;
 
 #[derive(Clone, Copy)]
@@ -17,10 +18,18 @@ struct Count {
     last_ip: Option<IpAddr>,
 }
 
+/// A known client that failed to authenticate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(untagged)]
+pub(super) enum FailedClient {
+    Application(ClientId),
+    ApiKey(ApiKeyId),
+}
+
 /// By client (`None` is every unknown one) and minute.
 #[derive(Default)]
 pub(crate) struct Failures {
-    counts: DashMap<(Option<ClientId>, i64), Count>,
+    counts: DashMap<(Option<FailedClient>, i64), Count>,
 }
 
 fn minute(at: Timestamp) -> i64 {
@@ -28,7 +37,7 @@ fn minute(at: Timestamp) -> i64 {
 }
 
 impl Failures {
-    pub(super) fn note(&self, client: Option<ClientId>, source: Option<IpAddr>, now: Timestamp) {
+    pub(super) fn note(&self, client: Option<FailedClient>, source: Option<IpAddr>, now: Timestamp) {
         let mut count = self.counts.entry((client, minute(now))).or_insert(Count { failures: 0, last_ip: source });
         count.failures += 1;
         count.last_ip = source;
@@ -42,7 +51,7 @@ impl Authority {
     /// [`Error::Unavailable`]; the counts are kept for the next try.
     pub(super) async fn flush_failures(self: &Arc<Self>, all: bool) -> Result<(), Error> {
         let running = minute(self.clock.now());
-        let over = |entry: &(Option<ClientId>, i64)| all || entry.1 < running;
+        let over = |entry: &(Option<FailedClient>, i64)| all || entry.1 < running;
         let keys: Vec<_> = self.failures.counts.iter().map(|entry| *entry.key()).filter(over).collect();
         if keys.is_empty() {
             return Ok(());
@@ -51,10 +60,13 @@ impl Authority {
         let mut taken = Vec::new();
         for key in keys {
             let Some((_, count)) = self.failures.counts.remove(&key) else { continue };
-            let application = key.0.and_then(|client_id| self.directory.application(client_id));
+            let organization_id = key.0.and_then(|client| match client {
+                FailedClient::Application(id) => self.directory.application(id).map(|application| application.organization_id),
+                FailedClient::ApiKey(id) => self.directory.api_key(id).map(|entry| entry.key.owner.organization_id()),
+            });
             change.note(NewEvent {
                 event: "authentication.failed".into(),
-                organization_id: application.map(|application| application.organization_id),
+                organization_id,
                 subject: Subject::Nothing,
                 data: json!({
                     "client_id": key.0,
@@ -66,12 +78,13 @@ impl Authority {
             });
             taken.push((key, count));
         }
-        let result = change.commit(&[]).await;
+        let result = change.make_durable(&[]).await;
         if result.is_err() {
             for (key, count) in taken {
                 self.failures.counts.entry(key).and_modify(|newer| newer.failures += count.failures).or_insert(count);
             }
         }
-        result
+        result?;
+        self.catch_up().await
     }
 }

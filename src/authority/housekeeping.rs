@@ -8,7 +8,8 @@ use super::Authority;
 use super::error::Error;
 use super::revoke::KEPT_AFTER_EXPIRY;
 use crate::domain::usage::KEPT_HOURS;
-use crate::storage::{idempotent_answers, revoked_tokens, usage};
+use crate::domain::webhook::LOG_KEPT;
+use crate::storage::{idempotent_answers, revoked_tokens, usage, webhooks};
 
 const TICK: Duration = Duration::from_secs(1);
 /// Counts are written every this many ticks, so kill -9 loses at most five seconds of them (F28).
@@ -32,6 +33,7 @@ impl Authority {
                     if ticks.is_multiple_of(FLUSH_TICKS) {
                         self.report("writing counts", self.flush_uses().await);
                         self.report("writing failed authentications", self.flush_failures(false).await);
+                        self.report("writing counted refusals", self.flush_refusals().await);
                     }
                     if ticks % KEY_TICKS == 1 {
                         self.report("tending the signing keys", self.tend_signing_keys().await);
@@ -46,6 +48,7 @@ impl Authority {
         }
         self.report("writing counts", self.flush_uses().await);
         self.report("writing failed authentications", self.flush_failures(true).await);
+        self.report("writing counted refusals", self.flush_refusals().await);
     }
 
     /// Everything that may be due, at once: for a clock that was moved.
@@ -56,6 +59,7 @@ impl Authority {
         self.catch_up().await?;
         self.flush_uses().await?;
         self.flush_failures(false).await?;
+        self.flush_refusals().await?;
         self.tend_signing_keys().await?;
         self.purge().await
     }
@@ -65,6 +69,7 @@ impl Authority {
         let mut tx = self.database.write().await?;
         idempotent_answers::purge(&mut tx, now).await?;
         revoked_tokens::purge(&mut tx, now - KEPT_AFTER_EXPIRY).await?;
+        webhooks::purge_deliveries(&mut tx, now - LOG_KEPT).await?;
         usage::purge(&mut tx, now.hour() - KEPT_HOURS, now - BATCH_KEPT).await?;
         tx.commit().await?;
         self.directory.purge_revoked_tokens(now - KEPT_AFTER_EXPIRY);

@@ -8,8 +8,9 @@ use chancery_verifier::{AccessToken, Algorithm, Audience, Principal, Scope, Toke
 
 use super::Authority;
 use super::authenticate::Authenticated;
-use crate::directory::{ApplicationEntry, Catalogue};
+use crate::directory::Catalogue;
 use crate::domain::application::{ACCESS_TOKEN_TTL, DEFAULT_ACCESS_TOKEN_TTL};
+use crate::domain::id::OrganizationId;
 use crate::domain::resource_server::ResourceServer;
 use crate::domain::timestamp::Timestamp;
 use crate::keys::signer::SigningFailed;
@@ -22,11 +23,11 @@ pub const MAX_SCOPE_BYTES: usize = 4096;
 /// What is asked for.
 #[derive(Default)]
 pub struct TokenRequest {
-    /// `None` asks for all the application holds.
+    /// `None` asks for all the client holds.
     pub scope: Option<Scope>,
     /// The identifier of a resource server (RFC 8707).
     pub resource: Option<String>,
-    /// Must be the application's own, if given.
+    /// Must be the client's own, if given.
     pub organization: Option<String>,
 }
 
@@ -57,6 +58,22 @@ pub enum IssueError {
     Random(#[from] NoRandomness),
 }
 
+/// What of a client decides over its tokens, whichever kind it is.
+struct Holder<'a> {
+    client_id: String,
+    sub: String,
+    organization_id: OrganizationId,
+    principal: Principal,
+    cred: String,
+    generation: i64,
+    scope: &'a Scope,
+    access_token_ttl: Option<u32>,
+    /// Identifiers of the resource servers it may ask for; `None` is any.
+    resources: Option<&'a [String]>,
+    /// No token outlives this.
+    ends_at: Option<Timestamp>,
+}
+
 /// The resource server a token is for, or the issuer itself while none is registered.
 enum Target {
     Registered(Arc<ResourceServer>),
@@ -69,39 +86,81 @@ impl Authority {
     /// # Errors
     /// [`IssueError`]; then nothing was issued and nothing counted.
     pub fn issue(&self, client: &Authenticated, request: &TokenRequest, source: Option<IpAddr>) -> Result<IssuedToken, IssueError> {
-        let application = &client.application;
-        if request.organization.as_ref().is_some_and(|organization| *organization != application.organization_id.to_string()) {
+        let holder = self.holder(client).ok_or(IssueError::UnknownTarget)?;
+        if request.organization.as_ref().is_some_and(|organization| *organization != holder.organization_id.to_string()) {
             return Err(IssueError::OtherOrganization);
         }
         let catalogue = self.directory.catalogue();
-        let target = target(&catalogue, application, request.resource.as_deref(), &self.settings.issuer)?;
+        let issuer = &self.deployment.issuer;
+        let target = target(&catalogue, holder.resources, request.resource.as_deref(), issuer)?;
         let now = self.clock.now();
-        let audience = target.identifier(&self.settings.issuer);
-        let scope = grant(&catalogue, application, request.scope.as_ref(), audience)?;
-        let expires_in = u64::from(target.lifetime(application));
-        let organization = self.directory.organization(application.organization_id).ok_or(IssueError::UnknownTarget)?;
-        let client_id = application.client_id.to_string();
+        let audience = target.identifier(issuer);
+        let scope = grant(&catalogue, holder.scope, request.scope.as_ref(), audience)?;
+        let left = holder.ends_at.map_or(u64::MAX, |end| end.seconds().saturating_sub(now.seconds()));
+        let expires_in = u64::from(target.lifetime(holder.access_token_ttl)).min(left);
         let claims = AccessToken {
-            iss: self.settings.issuer.clone(),
-            sub: client_id.clone(),
+            iss: issuer.clone(),
+            sub: holder.sub,
             aud: Audience(audience.to_owned()),
             exp: now.seconds() + expires_in,
             iat: now.seconds(),
             jti: URL_SAFE_NO_PAD.encode(self.random.bytes::<16>()?.as_ref()),
-            client_id,
-            org_id: application.organization_id.to_string(),
+            client_id: holder.client_id,
+            org_id: holder.organization_id.to_string(),
             scope: scope.clone(),
-            principal: Principal::Organization { id: organization.principal.to_string() },
-            cred: client.secret.id.to_string(),
-            generation: client.secret.generation,
+            principal: holder.principal,
+            cred: holder.cred,
+            generation: holder.generation,
             nbf: None,
             custom: target.claims(),
         };
         let ring = self.ring.snapshot();
         let signer = target.algorithms(now).into_iter().flatten().find_map(|algorithm| ring.signer(algorithm));
         let access_token = signer.ok_or(IssueError::NoKey)?.sign(target.typ(), &claims)?;
-        self.uses.note(&client.secret, application.id, now, source);
+        match client {
+            Authenticated::Application { application, secret } => self.uses.note_secret(secret, application.id, now, source),
+            Authenticated::ApiKey(entry) => {
+                entry.note_use(now, source);
+                self.uses.note_api_key(entry, now, source);
+            }
+        }
         Ok(IssuedToken { access_token, expires_in, scope })
+    }
+
+    fn holder<'a>(&self, client: &'a Authenticated) -> Option<Holder<'a>> {
+        match client {
+            Authenticated::Application { application, secret } => {
+                let organization = self.directory.organization(application.organization_id)?;
+                let client_id = application.client_id.to_string();
+                Some(Holder {
+                    sub: client_id.clone(),
+                    client_id,
+                    organization_id: application.organization_id,
+                    principal: Principal::Organization { id: organization.principal.to_string() },
+                    cred: secret.id.to_string(),
+                    generation: secret.generation,
+                    scope: &application.scope,
+                    access_token_ttl: application.access_token_ttl,
+                    resources: application.resources.as_deref(),
+                    ends_at: None,
+                })
+            }
+            Authenticated::ApiKey(entry) => {
+                let id = entry.key.id.to_string();
+                Some(Holder {
+                    sub: entry.key.owner.user_id().map_or_else(|| id.clone(), |user| user.to_string()),
+                    client_id: id.clone(),
+                    organization_id: entry.key.owner.organization_id(),
+                    principal: entry.key.principal.clone(),
+                    cred: id,
+                    generation: entry.generation,
+                    scope: &entry.key.permissions,
+                    access_token_ttl: None,
+                    resources: None,
+                    ends_at: entry.key.life.ends_at(),
+                })
+            }
+        }
     }
 }
 
@@ -135,21 +194,21 @@ impl Target {
         }
     }
 
-    /// The shorter of what the application and the resource server ask for, seconds.
-    fn lifetime(&self, application: &ApplicationEntry) -> u32 {
+    /// The shorter of what the client and the resource server ask for, seconds.
+    fn lifetime(&self, of_client: Option<u32>) -> u32 {
         let of_server = match self {
             Self::Registered(server) => server.access_token_ttl,
             Self::Issuer => None,
         };
-        let asked = [application.access_token_ttl, of_server].into_iter().flatten().min();
+        let asked = [of_client, of_server].into_iter().flatten().min();
         asked.unwrap_or(DEFAULT_ACCESS_TOKEN_TTL).clamp(*ACCESS_TOKEN_TTL.start(), *ACCESS_TOKEN_TTL.end())
     }
 }
 
 /// RFC 8707 §2, RFC 9068 §3: which resource server is meant. An unknown one and one that is not granted get the same answer.
-fn target(catalogue: &Catalogue, application: &ApplicationEntry, asked: Option<&str>, issuer: &str) -> Result<Target, IssueError> {
+fn target(catalogue: &Catalogue, resources: Option<&[String]>, asked: Option<&str>, issuer: &str) -> Result<Target, IssueError> {
     let registered = |identifier: &str| catalogue.resource_servers.get(identifier).cloned().map(Target::Registered);
-    let may = |identifier: &str| application.resources.as_ref().is_none_or(|own| own.iter().any(|own| own == identifier));
+    let may = |identifier: &str| resources.is_none_or(|own| own.iter().any(|own| own == identifier));
     if let Some(asked) = asked {
         if catalogue.resource_servers.is_empty() && asked == issuer {
             return Ok(Target::Issuer);
@@ -168,22 +227,17 @@ fn target(catalogue: &Catalogue, application: &ApplicationEntry, asked: Option<&
     }
 }
 
-/// RFC 6749 §3.3: all of what is asked, or nothing; what the application holds for another resource is not for this one.
-fn grant(
-    catalogue: &Catalogue,
-    application: &ApplicationEntry,
-    asked: Option<&Scope>,
-    audience: &str,
-) -> Result<Option<Scope>, IssueError> {
+/// RFC 6749 §3.3: all of what is asked, or nothing; what the client holds for another resource is not for this one.
+fn grant(catalogue: &Catalogue, held: &Scope, asked: Option<&Scope>, audience: &str) -> Result<Option<Scope>, IssueError> {
     let granted = match asked.filter(|scope| !scope.is_empty()) {
         Some(asked) => {
             let all_for_audience = asked.iter().all(|token| catalogue.is_for(token.as_str(), audience));
-            if !asked.is_subset(&application.scope) || !all_for_audience {
+            if !asked.is_subset(held) || !all_for_audience {
                 return Err(IssueError::InvalidScope);
             }
             asked.clone()
         }
-        None => application.scope.iter().filter(|token| catalogue.is_for(token.as_str(), audience)).cloned().collect(),
+        None => held.iter().filter(|token| catalogue.is_for(token.as_str(), audience)).cloned().collect(),
     };
     Ok(Some(granted).filter(|scope| !scope.is_empty()))
 }

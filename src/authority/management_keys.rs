@@ -2,6 +2,7 @@
 use serde_json::json;
 
 use super::Authority;
+use super::acting::demand_admin;
 use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
@@ -24,6 +25,7 @@ impl Authority {
     pub async fn list_management_keys(&self, caller: &Caller, request: &PageRequest) -> Result<Page<ManagementKey>, Error> {
         let reach = caller.demand(Power::ManagementKeysRead)?;
         let mut tx = self.database.read().await?;
+        demand_admin(&mut tx, caller, None).await?;
         if let Some(Cursor::After(id) | Cursor::Before(id)) = &request.cursor {
             management_keys::find(&mut tx, reach, id).await?.ok_or(Error::InvalidCursor)?;
         }
@@ -44,10 +46,14 @@ impl Change {
             (Reach::Organization(own), Some(asked)) if asked == own => Some(own),
             (Reach::Organization(_), Some(_)) => return Err(Error::NotFound("organization")),
         };
-        if let Some(id) = organization_id {
-            organizations::find(&mut self.tx, Reach::Installation, &id.to_string()).await?.ok_or(Error::NotFound("organization"))?;
+        match organization_id {
+            Some(id) => {
+                organizations::find(&mut self.tx, Reach::Installation, &id.to_string()).await?.ok_or(Error::NotFound("organization"))?;
+                self.act_in(id).await?;
+            }
+            None => self.demand_installation()?,
         }
-        let plain = Secret::from_random(Purpose::ManagementKey, &self.authority.random.bytes()?);
+        let plain = Secret::management_key(&self.authority.random.bytes()?);
         let key = self.insert_management_key(NewManagementKey { organization_id, ..new }, &plain).await?;
         Ok(RevealedManagementKey { key, plain })
     }
@@ -55,6 +61,10 @@ impl Change {
     pub async fn delete_management_key(&mut self, id: &str) -> Result<(), Error> {
         let reach = self.reach();
         let key = management_keys::find(&mut self.tx, reach, id).await?.ok_or(Error::NotFound(NAME))?.key;
+        match key.organization_id {
+            Some(organization) => self.act_in(organization).await?,
+            None => self.demand_installation()?,
+        }
         if self.caller.as_ref().is_some_and(|caller| caller.id() == key.id) {
             return Err(Error::conflict("own_key", "a management key cannot delete itself: use another one"));
         }
@@ -85,7 +95,7 @@ impl Change {
         if !management_keys::all(&mut self.tx).await?.is_empty() {
             return Ok(None);
         }
-        let plain = Secret::from_random(Purpose::ManagementKey, &self.authority.random.bytes()?);
+        let plain = Secret::management_key(&self.authority.random.bytes()?);
         let new = NewManagementKey {
             name: Name::stored("made on the first start".into()),
             permissions: Grants::everything(),

@@ -1,4 +1,6 @@
 //! The authority: what is decided, one file per power. It knows no HTTP and no SQL.
+mod acting;
+pub mod api_keys;
 pub mod applications;
 pub mod authenticate;
 pub mod caller;
@@ -7,48 +9,65 @@ pub mod client_secrets;
 pub mod error;
 pub mod events;
 pub mod failures;
+mod grants;
 pub mod housekeeping;
 pub mod idempotency;
 pub mod introspect;
 pub mod issue;
 pub mod management_keys;
+pub mod memberships;
 pub mod organizations;
 pub mod permissions;
+pub mod presets;
 pub mod refusals;
 pub mod resource_servers;
 pub mod revoke;
 pub mod rotate;
+pub mod rotate_api_key;
+pub mod settings;
 pub mod signing_keys;
 pub mod start;
 pub mod usage;
+pub mod users;
+pub mod validate;
 pub mod validity;
+pub mod webhook_delivery;
+pub mod webhooks;
+
+use tokio::sync::{Mutex, Notify};
 
 use crate::clock::Clock;
+use crate::courier::Courier;
 use crate::directory::Directory;
+use crate::domain::credential::ApiKeyPrefix;
 use crate::domain::signing_key::Schedule;
 use crate::keys::pepper::Pepper;
 use crate::keys::ring::{KeyRing, RingError};
 use crate::keys::seal::Sealer;
 use crate::random::Random;
-use crate::storage::Database;
+use crate::storage::{Database, installation};
 
 use error::Error;
 use failures::Failures;
 use idempotency::InFlight;
 use refusals::Refusals;
-use usage::Uses;
+use usage::Counts;
 
-/// What the operator chose.
+/// How the operator deployed it.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct Deployment {
     /// The issuer identifier (RFC 8414 §2), byte for byte as it stands in every token.
     pub issuer: String,
     pub schedule: Schedule,
+    /// What API keys begin with where no settings say otherwise.
+    pub api_key_prefix: ApiKeyPrefix,
+    /// Internal networks that webhooks may be sent to.
+    pub webhook_networks: Vec<ipnet::IpNet>,
 }
 
 /// The authority, made by [`start::start`].
 pub struct Authority {
-    pub settings: Settings,
+    pub deployment: Deployment,
     pub clock: Clock,
     pub ring: KeyRing,
     pub(crate) directory: Directory,
@@ -56,10 +75,15 @@ pub struct Authority {
     pub(crate) sealer: Sealer,
     pub(crate) pepper: Pepper,
     pub(crate) random: Random,
-    pub(crate) uses: Uses,
+    pub(crate) uses: Counts,
     pub(crate) failures: Failures,
     pub(crate) refusals: Refusals,
     pub(crate) in_flight: InFlight,
+    pub(crate) courier: Courier,
+    /// Told whenever something was committed.
+    pub(crate) committed: Notify,
+    /// Held while the signing keys are read again, so that an older state never follows a newer one.
+    loading_keys: Mutex<()>,
 }
 
 impl Authority {
@@ -68,19 +92,29 @@ impl Authority {
     /// # Errors
     /// [`Error::Unavailable`] when the store cannot be read.
     pub async fn catch_up(&self) -> Result<(), Error> {
-        let followed = self.directory.follow(&self.database, self.clock.now()).await?;
-        if followed.signing_keys_changed {
-            self.load_keys().await?;
-        }
-        Ok(())
+        self.directory.follow(&self.database, self.clock.now()).await?;
+        if self.directory.signing_keys_changed() { self.load_keys().await } else { Ok(()) }
     }
 
-    pub(crate) async fn load_keys(&self) -> Result<(), Error> {
-        let mut tx = self.database.read().await?;
-        self.ring.load(&mut tx, &self.sealer).await.map_err(|error| match error {
-            RingError::Store(error) => error.into(),
-            other => Error::internal(other),
+    /// Reads the signing keys again, unless another has since they changed.
+    async fn load_keys(&self) -> Result<(), Error> {
+        let _turn = self.loading_keys.lock().await;
+        if !self.directory.take_signing_keys_changed() {
+            return Ok(());
+        }
+        let loaded = async { self.ring.load(&mut self.database.read().await?, &self.sealer).await }.await;
+        loaded.map_err(|error| {
+            self.directory.set_signing_keys_changed();
+            match error {
+                RingError::Store(error) => error.into(),
+                other => Error::internal(other),
+            }
         })
+    }
+
+    /// How many API keys there are, dead ones too, for the operator's metrics.
+    pub fn api_key_count(&self) -> usize {
+        self.directory.api_key_count()
     }
 
     /// How many applications there are, for the operator's metrics.
@@ -107,6 +141,7 @@ impl Authority {
 
     /// Whether the store answers.
     pub async fn store_answers(&self) -> bool {
-        self.database.read().await.is_ok()
+        let read = async { installation::head(&mut self.database.read().await?).await };
+        read.await.is_ok()
     }
 }

@@ -2,6 +2,7 @@
 use serde_json::json;
 
 use super::Authority;
+use super::acting::demand_admin;
 use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
@@ -9,19 +10,25 @@ use crate::domain::event::{NewEvent, Subject};
 use crate::domain::management_key::Power;
 use crate::domain::organization::{NewOrganization, Organization, OrganizationChange, OrganizationPrincipal, OrganizationStatus};
 use crate::domain::page::{Cursor, Page, PageRequest};
-use crate::storage::{client_secrets, organizations};
+use crate::storage::{api_keys, client_secrets, organizations};
 
 const NAME: &str = "organization";
 
 impl Authority {
     pub async fn find_organization(&self, caller: &Caller, id: &str) -> Result<Organization, Error> {
         let reach = caller.demand(Power::OrganizationsRead)?;
-        organizations::find(&mut self.database.read().await?, reach, id).await?.ok_or(Error::NotFound(NAME))
+        let mut tx = self.database.read().await?;
+        let organization = organizations::find(&mut tx, reach, id).await?.ok_or(Error::NotFound(NAME))?;
+        demand_admin(&mut tx, caller, Some(organization.id)).await?;
+        Ok(organization)
     }
 
     pub async fn find_organization_by_external_id(&self, caller: &Caller, external_id: &str) -> Result<Organization, Error> {
         let reach = caller.demand(Power::OrganizationsRead)?;
-        organizations::find_by_external_id(&mut self.database.read().await?, reach, external_id).await?.ok_or(Error::NotFound(NAME))
+        let mut tx = self.database.read().await?;
+        let organization = organizations::find_by_external_id(&mut tx, reach, external_id).await?.ok_or(Error::NotFound(NAME))?;
+        demand_admin(&mut tx, caller, Some(organization.id)).await?;
+        Ok(organization)
     }
 
     pub async fn list_organizations(
@@ -32,6 +39,7 @@ impl Authority {
     ) -> Result<Page<Organization>, Error> {
         let reach = caller.demand(Power::OrganizationsRead)?;
         let mut tx = self.database.read().await?;
+        demand_admin(&mut tx, caller, None).await?;
         if let Some(Cursor::After(id) | Cursor::Before(id)) = &request.cursor {
             organizations::find(&mut tx, reach, id).await?.ok_or(Error::InvalidCursor)?;
         }
@@ -65,7 +73,9 @@ impl Change {
         if let Some(name) = change.name {
             organization.name = name;
         }
-        if let Some(external_id) = change.external_id {
+        if let Some(external_id) = change.external_id.filter(|external_id| *external_id != before.external_id) {
+            // The embedding product finds its customers by it: one of them must not take another's.
+            self.demand_installation()?;
             organization.external_id = external_id;
         }
         if let Some(metadata) = change.metadata {
@@ -104,6 +114,7 @@ impl Change {
         self.store_organization(&mut organization).await?;
         if status == OrganizationStatus::Suspended {
             client_secrets::raise_generations_of_organization(&mut self.tx, &organization.id.to_string()).await?;
+            api_keys::raise_generations_of_organization(&mut self.tx, organization.id).await?;
         }
         self.note_organization(event, &organization, Some(&before));
         Ok(organization)
@@ -113,6 +124,7 @@ impl Change {
     async fn organization(&mut self, id: &str) -> Result<Organization, Error> {
         let reach = self.reach();
         let organization = organizations::find(&mut self.tx, reach, id).await?.ok_or(Error::NotFound(NAME))?;
+        self.act_in(organization.id).await?;
         self.check_version(organization.version)?;
         Ok(organization)
     }

@@ -5,12 +5,13 @@ use super::Authority;
 use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
+use crate::domain::api_key::OwnerFilter;
 use crate::domain::event::{NewEvent, Subject};
 use crate::domain::management_key::Power;
 use crate::domain::page::{Cursor, Page, PageRequest};
-use crate::domain::permission::{NewPermission, Permission, PermissionChange};
+use crate::domain::permission::{HolderKind, NewPermission, Permission, PermissionChange};
 use crate::domain::text::FieldError;
-use crate::storage::{applications, permissions, resource_servers};
+use crate::storage::{api_keys, applications, permissions, presets, resource_servers};
 
 const NAME: &str = "permission";
 
@@ -49,6 +50,7 @@ impl Change {
             system: false,
             resource_type_slug: "organization".into(),
             resource_server: new.resource_server,
+            grantable_to: new.grantable_to,
             created_at: self.now,
             updated_at: self.now,
             version: 1,
@@ -68,6 +70,15 @@ impl Change {
         if let Some(description) = change.description {
             permission.description = description;
         }
+        if let Some(kinds) = change.grantable_to {
+            for kind in permission.grantable_to.iter().filter(|kind| !kinds.contains(kind)) {
+                if self.any_holds(&permission, *kind).await? {
+                    let message = format!("a credential of the kind {} holds this permission: take it from there first", kind.name());
+                    return Err(Error::conflict("permission_in_use", message));
+                }
+            }
+            permission.grantable_to = kinds;
+        }
         (permission.updated_at, permission.version) = (self.now, permission.version + 1);
         permissions::update(&mut self.tx, &permission).await?;
         self.note_permission("permission.updated", &permission, Some(&before));
@@ -76,12 +87,30 @@ impl Change {
 
     pub async fn remove_permission(&mut self, slug: &str) -> Result<(), Error> {
         let permission = self.permission(slug).await?;
-        if applications::any_holds(&mut self.tx, permission.slug.as_str()).await? {
-            return Err(Error::conflict("permission_in_use", "an application holds this permission: take it from there first"));
+        for kind in HolderKind::ALL {
+            if self.any_holds(&permission, kind).await? {
+                let message = match kind {
+                    HolderKind::M2m => "an application holds this permission: take it from there first",
+                    _ => "an API key holds this permission: revoke that first",
+                };
+                return Err(Error::conflict("permission_in_use", message));
+            }
+        }
+        if presets::any_holds(&mut self.tx, permission.slug.as_str()).await? {
+            return Err(Error::conflict("permission_in_use", "a preset holds this permission: take it from there first"));
         }
         permissions::delete(&mut self.tx, permission.id).await?;
         self.note_permission("permission.deleted", &permission, Some(&permission));
         Ok(())
+    }
+
+    async fn any_holds(&mut self, permission: &Permission, kind: HolderKind) -> Result<bool, Error> {
+        let slug = permission.slug.as_str();
+        Ok(match kind {
+            HolderKind::M2m => applications::any_holds(&mut self.tx, slug).await?,
+            HolderKind::ApiKeyOrganization => api_keys::any_holds(&mut self.tx, slug, OwnerFilter::Organization).await?,
+            HolderKind::ApiKeyUser => api_keys::any_holds(&mut self.tx, slug, OwnerFilter::User).await?,
+        })
     }
 
     async fn permission(&mut self, slug: &str) -> Result<Permission, Error> {

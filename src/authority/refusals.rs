@@ -7,7 +7,8 @@ use serde_json::json;
 use super::Authority;
 use super::caller::{Call, Operation};
 use super::error::Error;
-use crate::domain::event::{NewEvent, Subject};
+use crate::domain::credential::Secret;
+use crate::domain::event::{Actor, NewEvent, Subject};
 use crate::domain::id::ManagementKeyId;
 use crate::domain::management_key::Reach;
 
@@ -40,15 +41,66 @@ impl Refusals {
         window.written += 1;
         Some(std::mem::take(&mut window.suppressed))
     }
+
+    /// What was left out in seconds that are over, by caller; it is told once.
+    fn take_suppressed(&self, running: i64) -> Vec<(ManagementKeyId, u64)> {
+        let over = |window: &Window| window.second < running;
+        let untold = self.windows.iter_mut().filter(|window| window.suppressed > 0 && over(window.value()));
+        let told = untold.map(|mut window| (*window.key(), std::mem::take(&mut window.suppressed))).collect();
+        self.windows.retain(|_, window| !over(window) || window.suppressed > 0);
+        told
+    }
+
+    fn put_back(&self, suppressed: Vec<(ManagementKeyId, u64)>) {
+        for (caller, count) in suppressed {
+            self.windows.entry(caller).or_default().suppressed += count;
+        }
+    }
 }
 
 impl Authority {
+    /// What the caller named, unless it is a secret that he took for an id: the chain is for ever.
+    fn tellable(&self, target: &str) -> Option<String> {
+        let presented = Secret::presented(target);
+        let secret = presented.is_any() || self.directory.management_key(&self.pepper.digest(&presented)).is_some();
+        (!secret).then(|| target.chars().take(64).collect())
+    }
+
+    /// Tells of refusals that were left out and that no later one told of.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; they are kept for the next try.
+    pub(super) async fn flush_refusals(self: &Arc<Self>) -> Result<(), Error> {
+        let suppressed = self.refusals.take_suppressed(self.clock.now().millis().div_euclid(1000));
+        if suppressed.is_empty() {
+            return Ok(());
+        }
+        let written = async {
+            let mut change = self.begin_as(Actor::system()).await?;
+            for (caller, count) in &suppressed {
+                change.note(NewEvent {
+                    event: "refusals.counted".into(),
+                    organization_id: None,
+                    subject: Subject::Nothing,
+                    data: json!({ "management_key_id": caller, "refusals": count }),
+                    before: None,
+                });
+            }
+            change.make_durable(&[]).await
+        };
+        if let Err(error) = written.await {
+            self.refusals.put_back(suppressed);
+            return Err(error);
+        }
+        self.catch_up().await
+    }
+
     /// Writes down that a mutation was refused, if it was for a reason that is written down. `target` is what the caller named.
     pub async fn note_refusal(self: &Arc<Self>, call: &Call, operation: Operation, target: Option<&str>, error: &Error) {
         let Some(code) = error.refusal_code() else { return };
         let second = self.clock.now().millis().div_euclid(1000);
         let Some(suppressed) = self.refusals.admit(call.caller.id(), second) else { return };
-        let target = target.map(|target| target.chars().take(64).collect::<String>());
+        let target = target.and_then(|target| self.tellable(target));
         let organization_id = match call.caller.reach() {
             Reach::Organization(id) => Some(id),
             Reach::Installation => None,
@@ -59,7 +111,7 @@ impl Authority {
                 event: format!("{}_refused", operation.name),
                 organization_id,
                 subject: Subject::Nothing,
-                data: json!({ "code": code, "target": target, "request_id": call.request_id, "suppressed": suppressed }),
+                data: json!({ "code": code, "target": target, "request_id": call.request_id, "suppressed": suppressed, "acting_user": call.caller.acting_user() }),
                 before: None,
             });
             change.commit(&[]).await

@@ -113,7 +113,7 @@ impl Change {
             return Ok(Signing::at_once(alg));
         }
         let key = self.ensure_published_key(alg).await?;
-        let activates_at: Timestamp = key.activates_at.max(key.published_at + self.authority.settings.schedule.lead);
+        let activates_at: Timestamp = key.activates_at.max(key.published_at + self.authority.deployment.schedule.lead);
         if activates_at <= self.now {
             return Ok(Signing::at_once(alg));
         }

@@ -7,7 +7,8 @@ use serde_json::json;
 use super::Authority;
 use super::error::Error;
 use super::introspect::Asker;
-use crate::domain::event::{Actor, NewEvent, Subject};
+use crate::domain::credential::{Purpose, Secret};
+use crate::domain::event::{NewEvent, Subject};
 use crate::domain::timestamp::Timestamp;
 use crate::storage::revoked_tokens;
 
@@ -20,6 +21,9 @@ pub enum RevokeError {
     /// RFC 7009 §2.1: "the request is refused and the client is informed".
     #[error("the token was issued to another client")]
     NotYours,
+    /// RFC 7009 §2.2.1: this endpoint does not revoke API keys.
+    #[error("an API key is revoked with DELETE /api_keys/{{id}}")]
+    ApiKey,
     #[error(transparent)]
     Failed(#[from] Error),
 }
@@ -30,16 +34,16 @@ impl Authority {
     /// # Errors
     /// [`RevokeError`]. When the store cannot hold it, it is not revoked, and nobody is told that it were.
     pub async fn revoke_token(self: &Arc<Self>, asker: &Asker, token: &str) -> Result<(), RevokeError> {
+        // By its form alone: whether there is such a key is not told.
+        if Secret::presented(token).is_well_formed(Purpose::ApiKey) {
+            return Err(RevokeError::ApiKey);
+        }
         let Some(claims) = self.valid(token) else { return Ok(()) };
         if !asker.reaches(&claims) {
             return Err(RevokeError::NotYours);
         }
-        let actor = match asker {
-            Asker::Application(application) => Actor { id: application.client_id.to_string(), source: "api", name: None },
-            Asker::ManagementKey(caller) => caller.actor(),
-        };
         let expires_at = Timestamp::from_millis(i64::try_from(claims.exp).unwrap_or(i64::MAX / 1000).saturating_mul(1000));
-        let mut change = self.begin_as(actor).await?;
+        let mut change = self.begin_as(asker.actor()).await?;
         if revoked_tokens::insert(&mut change.tx, &claims.jti, expires_at).await.map_err(Error::from)? {
             change.note(NewEvent {
                 event: "token.revoked".into(),

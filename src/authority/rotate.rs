@@ -2,9 +2,12 @@
 use super::change::Change;
 use super::client_secrets::RevealedSecret;
 use super::error::Error;
-use crate::domain::client_secret::{ClientSecret, NewClientSecret, OverlapFrom, Rotation};
+use crate::domain::application::Application;
+use crate::domain::client_secret::{ClientSecret, NewClientSecret, SecretStatus};
 use crate::domain::id::ClientSecretId;
+use crate::domain::rotation::{OverlapFrom, Rotation};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::usage::UsedCredential;
 use crate::storage::client_secrets;
 
 /// What a rotation made of the secrets that were live before it.
@@ -18,6 +21,7 @@ impl Change {
     /// Makes a new secret and retires all that are live. With an overlap of nothing from now, those and their tokens die at once.
     pub async fn rotate_client_secrets(&mut self, application: &str, rotation: Rotation) -> Result<Rotated, Error> {
         let mut application = self.application(application).await?;
+        self.write_first_uses(&application).await?;
         let at_once = rotation.from == OverlapFrom::Now && rotation.overlap.is_zero();
         if !at_once {
             self.check_room(&application, 1).await?;
@@ -70,6 +74,17 @@ impl Change {
         Ok(stored.into_iter().map(|stored| stored.secret).collect())
     }
 
+    /// First uses that are noticed but not yet written come before what is done now.
+    async fn write_first_uses(&mut self, application: &Application) -> Result<(), Error> {
+        for stored in self.live_secrets(application).await? {
+            let used = UsedCredential::ClientSecret { id: stored.secret.id, application_id: application.id };
+            if let Some(at) = self.authority.uses.first_use_of(used) {
+                self.activate_secret(stored.secret.id, at).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// A secret was used for the first time: overlaps that waited for it begin to run, and one of no length ends what it was for.
     pub(super) async fn activate_secret(&mut self, id: ClientSecretId, at: Timestamp) -> Result<(), Error> {
         let reach = self.reach();
@@ -82,10 +97,10 @@ impl Change {
         self.note_secret("connect_application_secret.activated", &secret, Some(&before));
         for sibling in client_secrets::of_application(&mut self.tx, secret.application_id, self.now).await? {
             let before = sibling.secret;
-            let Some(retirement) = before.life.retirement.filter(|retirement| retirement.successor == id && retirement.ends_at.is_none())
-            else {
+            let Some(retirement) = before.life.retirement.filter(|retirement| retirement.successor == id) else { continue };
+            if !before.life.is_live(self.now) {
                 continue;
-            };
+            }
             if retirement.overlap.is_zero() {
                 client_secrets::delete(&mut self.tx, before.id).await?;
                 self.note_secret("connect_application_secret.deleted", &before, Some(&before));
@@ -93,6 +108,9 @@ impl Change {
             }
             let mut secret = before.clone();
             secret.life.successor_used(at);
+            if secret.life == before.life {
+                continue;
+            }
             let secret = self.store_life(secret).await?;
             self.note_secret("connect_application_secret.retiring", &secret, Some(&before));
         }
@@ -101,7 +119,7 @@ impl Change {
 
     async fn store_life(&mut self, mut secret: ClientSecret) -> Result<ClientSecret, Error> {
         client_secrets::update_life(&mut self.tx, secret.id, &secret.life, secret.activated_at, self.now).await?;
-        (secret.updated_at, secret.status, secret.expires_at) = (self.now, secret.life.status(self.now), secret.life.ends_at());
+        (secret.updated_at, secret.status, secret.expires_at) = (self.now, SecretStatus::of(&secret.life, self.now), secret.life.ends_at());
         Ok(secret)
     }
 }

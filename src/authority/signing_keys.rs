@@ -29,11 +29,11 @@ impl Authority {
         let stored = signing_keys::all(&mut self.database.read().await?).await?;
         let due = Algorithm::ALL.into_iter().any(|alg| {
             let keys: Vec<_> = stored.iter().map(|stored| stored.key.clone()).filter(|key| key.alg == alg).collect();
-            !keys.is_empty() && next_step(&keys, now, &self.settings.schedule).is_some()
+            !keys.is_empty() && next_step(&keys, now, &self.deployment.schedule).is_some()
         });
         let erasable = |stored: &signing_keys::StoredKey| {
             let stopped = stored.key.state == KeyState::Compromised
-                || stored.key.retired_at.is_some_and(|at| self.settings.schedule.erases_at(at) <= now);
+                || stored.key.retired_at.is_some_and(|at| self.deployment.schedule.erases_at(at) <= now);
             stored.sealed_private.is_some() && stopped && !matches!(stored.key.state, KeyState::Active | KeyState::Published)
         };
         if !due && !stored.iter().any(erasable) {
@@ -120,14 +120,14 @@ impl Change {
         if let Some(key) = keys.iter().find(|key| key.state == KeyState::Active).or_else(|| successor(&keys)) {
             return Ok(key.clone());
         }
-        let lead = self.authority.settings.schedule.lead;
+        let lead = self.authority.deployment.schedule.lead;
         self.publish(alg, KeyState::Published, self.now + lead).await
     }
 
     async fn take_due_steps(&mut self, alg: Algorithm) -> Result<(), Error> {
         loop {
             let keys = self.keys(alg).await?;
-            match next_step(&keys, self.now, &self.authority.settings.schedule) {
+            match next_step(&keys, self.now, &self.authority.deployment.schedule) {
                 None => return Ok(()),
                 Some(Step::Publish { activates_at }) => drop(self.publish(alg, KeyState::Published, activates_at).await?),
                 Some(Step::PublishActive) => drop(self.publish(alg, KeyState::Active, self.now).await?),
@@ -157,7 +157,7 @@ impl Change {
     async fn promote(&mut self, keys: &[SigningKey], retiring: Option<&str>, next: &str) -> Result<SigningKey, Error> {
         if let Some(retiring) = retiring {
             let before = find(keys, retiring)?;
-            let removes_at = Some(self.authority.settings.schedule.removes_at(self.now));
+            let removes_at = Some(self.authority.deployment.schedule.removes_at(self.now));
             let retired = SigningKey { state: KeyState::Retiring, retired_at: Some(self.now), removes_at, ..before.clone() };
             self.move_key(before, &retired, "signing_key.retired").await?;
         }

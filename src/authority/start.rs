@@ -5,8 +5,9 @@ use chancery_verifier::Algorithm;
 use zeroize::Zeroizing;
 
 use super::error::Error;
-use super::{Authority, Settings};
+use super::{Authority, Deployment};
 use crate::clock::Clock;
+use crate::courier::Courier;
 use crate::directory::Directory;
 use crate::domain::credential::Secret;
 use crate::domain::event::Actor;
@@ -59,7 +60,7 @@ fn field_messages(error: &Error) -> String {
 /// # Errors
 /// [`StartError`]; then nothing was changed.
 pub async fn start(
-    settings: Settings,
+    deployment: Deployment,
     database: Database,
     master_key: &MasterKeyPlace,
     preset: Option<&Secret>,
@@ -92,7 +93,10 @@ pub async fn start(
         _ => return Err(StartError::HalfSetUp),
     };
     let authority = Arc::new(Authority {
-        settings,
+        courier: Courier::new(deployment.webhook_networks.clone()),
+        deployment,
+        committed: Default::default(),
+        loading_keys: Default::default(),
         clock,
         ring: KeyRing::default(),
         directory: Directory::default(),

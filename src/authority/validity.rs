@@ -4,7 +4,7 @@ use chancery_verifier::{AccessToken, Expectation, TokenType, verify};
 
 use super::Authority;
 use crate::domain::application::ApplicationStatus;
-use crate::domain::id::ClientId;
+use crate::domain::id::{ApiKeyId, ClientId};
 use crate::domain::organization::OrganizationStatus;
 
 /// What decides beside the signature and `exp`.
@@ -33,7 +33,7 @@ impl Authority {
     /// The claims of a token of ours that is good now; `None` for everything else, whatever it is.
     pub(super) fn valid(&self, token: &str) -> Option<AccessToken> {
         let expected = Expectation {
-            issuer: &self.settings.issuer,
+            issuer: &self.deployment.issuer,
             audience: None,
             types: &[TokenType::AccessToken, TokenType::Jwt],
             leeway: 0,
@@ -45,6 +45,9 @@ impl Authority {
     }
 
     fn state(&self, claims: &AccessToken) -> Option<State> {
+        if let Ok(id) = claims.client_id.parse::<ApiKeyId>() {
+            return self.state_of_api_key(id, claims);
+        }
         let application = self.directory.application(claims.client_id.parse::<ClientId>().ok()?)?;
         let organization = self.directory.organization(application.organization_id)?;
         let secret = application.secrets.iter().find(|secret| secret.id.to_string() == claims.cred);
@@ -54,9 +57,28 @@ impl Authority {
             application_active: application.status == ApplicationStatus::Active,
             credential_live: secret.is_some(),
             generation_current: secret.is_some_and(|secret| secret.generation == claims.generation),
-            audience_known: claims.aud.0 == self.settings.issuer || self.directory.catalogue().resource_servers.contains_key(&claims.aud.0),
+            audience_known: self.knows_audience(claims),
             revoked: self.directory.is_revoked(&claims.jti),
         })
+    }
+
+    /// An API key is client and credential in one.
+    fn state_of_api_key(&self, id: ApiKeyId, claims: &AccessToken) -> Option<State> {
+        let entry = self.directory.api_key(id)?;
+        let owner = entry.key.owner.organization_id();
+        let organization = self.directory.organization(owner)?;
+        Some(State {
+            organization_active: organization.status == OrganizationStatus::Active && owner.to_string() == claims.org_id,
+            application_active: true,
+            credential_live: entry.key.revoked_at.is_none() && claims.cred == claims.client_id,
+            generation_current: entry.generation == claims.generation,
+            audience_known: self.knows_audience(claims),
+            revoked: self.directory.is_revoked(&claims.jti),
+        })
+    }
+
+    fn knows_audience(&self, claims: &AccessToken) -> bool {
+        claims.aud.0 == self.deployment.issuer || self.directory.catalogue().resource_servers.contains_key(&claims.aud.0)
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::tell;
-use crate::authority::{Settings, start};
+use crate::authority::{Deployment, start};
 use crate::clock::Clock;
 use crate::config::ServeArgs;
 use crate::domain::credential::Secret;
@@ -42,13 +42,18 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
     let public = bind("CHANCERY_LISTEN", args.listen).await?;
     let internal = bind("CHANCERY_METRICS_LISTEN", args.metrics_listen).await?;
     let bound = public.local_addr().map_err(|error| error.to_string())?;
-    let settings = Settings { issuer: args.issuer(bound)?, schedule: args.schedule() };
-    let issuer = settings.issuer.clone();
-    if settings.schedule.lead < Schedule::LEAST_LEAD {
-        tracing::warn!(lead = ?settings.schedule.lead, "CHANCERY_KEY_LEAD is shorter than verifiers cache keys: a rotation may make good tokens fail");
+    let deployment = Deployment {
+        issuer: args.issuer(bound)?,
+        schedule: args.schedule(),
+        api_key_prefix: args.api_key_prefix.clone(),
+        webhook_networks: args.webhook_networks.clone(),
+    };
+    let issuer = deployment.issuer.clone();
+    if deployment.schedule.lead < Schedule::LEAST_LEAD {
+        tracing::warn!(lead = ?deployment.schedule.lead, "CHANCERY_KEY_LEAD is shorter than verifiers cache keys: a rotation may make good tokens fail");
     }
     let (database, _lock) = args.database.database_url.open().await.map_err(|error| error.to_string())?;
-    let authority = match start::start(settings, database.clone(), &args.master_key(), preset, Clock::system(), announce).await {
+    let authority = match start::start(deployment, database.clone(), &args.master_key(), preset, Clock::system(), announce).await {
         Ok(authority) => authority,
         Err(error) => {
             database.close().await;
@@ -62,6 +67,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         tokio::spawn(http::listen::serve(public, http::router(&app), Arc::clone(&app), stopped.clone())),
         tokio::spawn(http::listen::serve(internal, http::internal_router(&app), Arc::clone(&app), stopped)),
     ];
+    let courier = tokio::spawn(Arc::clone(&authority).deliver_webhooks(ended.clone()));
     let house = tokio::spawn(Arc::clone(&authority).keep_house(ended));
     tracing::info!(issuer, listen = %bound, "the authority is ready");
     signals.next().await;
@@ -75,6 +81,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         }
         end.send_replace(true);
         let _ = house.await;
+        let _ = courier.await;
         authority.close_store().await;
     };
     // A second signal ends at once; that is as safe as kill -9 is.

@@ -1,15 +1,19 @@
 //! What the directory holds of each thing: what issuing and introspecting need, and no more.
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chancery_verifier::Scope;
 
+use crate::domain::api_key::ApiKey;
 use crate::domain::application::{Application, ApplicationStatus, ClientAuthenticationMethod};
-use crate::domain::client_secret::Life;
 use crate::domain::credential::SecretDigest;
-use crate::domain::id::{ApplicationId, ClientId, ClientSecretId, OrganizationId, PrincipalId};
+use crate::domain::id::{ApplicationId, ClientId, ClientSecretId, ClientSecretKind, OrganizationId, PrincipalId};
 use crate::domain::organization::{Organization, OrganizationStatus};
 use crate::domain::resource_server::ResourceServer;
+use crate::domain::rotation::Life;
+use crate::domain::timestamp::Timestamp;
+use crate::storage::api_keys::StoredApiKey;
 use crate::storage::client_secrets::StoredSecret;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +73,7 @@ pub struct SecretEntry {
     pub id: ClientSecretId,
     pub digest: SecretDigest,
     pub generation: i64,
-    pub life: Life,
+    pub life: Life<ClientSecretKind>,
     /// Whether its first use has been written down.
     pub activated: bool,
 }
@@ -84,6 +88,39 @@ impl From<StoredSecret> for SecretEntry {
             life: secret.life,
             activated: secret.activated_at.is_some(),
         }
+    }
+}
+
+/// An API key, dead or alive: a validation tells why it is refused.
+#[derive(Debug)]
+pub struct ApiKeyEntry {
+    pub key: ApiKey,
+    pub digest: SecretDigest,
+    pub generation: i64,
+    /// Kept here because a validation reads no row.
+    last_use: Mutex<LastUse>,
+}
+
+/// When, and from where.
+pub type LastUse = (Option<Timestamp>, Option<String>);
+
+impl ApiKeyEntry {
+    /// `before` is what was known of the key until now: its last use may not be written yet.
+    pub fn new(stored: StoredApiKey, before: Option<&Self>) -> Self {
+        let written = (stored.key.last_used_at, stored.key.last_used_ip.clone());
+        let known = before.map(Self::last_use);
+        let last_use = known.filter(|known| known.0 > written.0).unwrap_or(written);
+        Self { key: stored.key, digest: stored.digest, generation: stored.generation, last_use: Mutex::new(last_use) }
+    }
+
+    /// Notes a use; answers the one before.
+    pub fn note_use(&self, now: Timestamp, source: Option<IpAddr>) -> LastUse {
+        let mut last_use = self.last_use.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut last_use, (Some(now), source.map(|address| address.to_string())))
+    }
+
+    fn last_use(&self) -> LastUse {
+        self.last_use.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -3,24 +3,19 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::entry::{ApplicationEntry, Catalogue};
+use super::entry::{ApiKeyEntry, ApplicationEntry, Catalogue};
 use super::{Directory, OrganizationEntry};
 use crate::domain::application::{ACCESS_TOKEN_TTL, Application};
 use crate::domain::event::Subject;
 use crate::domain::id::{ApplicationId, OrganizationId};
 use crate::domain::management_key::Reach;
 use crate::domain::timestamp::Timestamp;
+use crate::storage::api_keys::StoredApiKey;
 use crate::storage::client_secrets::StoredSecret;
 use crate::storage::{
-    self, Database, Tx, applications, client_secrets, events, installation, management_keys, organizations, permissions, resource_servers,
-    revoked_tokens,
+    self, Database, Tx, api_keys, applications, client_secrets, events, installation, management_keys, organizations, permissions,
+    resource_servers, revoked_tokens,
 };
-
-/// What one round of following brought.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Followed {
-    pub signing_keys_changed: bool,
-}
 
 impl Directory {
     /// Reads everything.
@@ -41,6 +36,9 @@ impl Directory {
         for stored in management_keys::all(tx).await? {
             self.put_management_key(stored);
         }
+        for stored in api_keys::all(tx, now).await? {
+            self.put_api_key(stored);
+        }
         for token in revoked_tokens::all(tx).await? {
             self.revoked_tokens.insert(token.jti, Timestamp::from_millis(token.expires_at));
         }
@@ -53,17 +51,18 @@ impl Directory {
     ///
     /// # Errors
     /// [`storage::StoreError`]; then the next round takes it in.
-    pub async fn follow(&self, database: &Database, now: Timestamp) -> storage::Result<Followed> {
+    pub async fn follow(&self, database: &Database, now: Timestamp) -> storage::Result<()> {
         let mut followed = self.followed.lock().await;
         let mut tx = database.read().await?;
-        let mut result = Followed::default();
         loop {
             let changes = events::subjects_after(&mut tx, *followed).await?;
-            let Some((last, _)) = changes.last() else { return Ok(result) };
+            let Some((last, _)) = changes.last() else { return Ok(()) };
             let last = *last;
             let subjects: HashSet<Subject> = changes.into_iter().map(|(_, subject)| subject).collect();
             for subject in &subjects {
-                result.signing_keys_changed |= *subject == Subject::SigningKeys;
+                if *subject == Subject::SigningKeys {
+                    self.set_signing_keys_changed();
+                }
                 self.reload(&mut tx, subject, now).await?;
             }
             *followed = last;
@@ -86,6 +85,12 @@ impl Directory {
                 }
                 Ok(())
             }
+            Subject::ApiKey(id) => {
+                if let Some(stored) = api_keys::find(tx, Reach::Installation, id, now).await? {
+                    self.put_api_key(stored);
+                }
+                Ok(())
+            }
             Subject::Token(jti) => {
                 if let Some(token) = revoked_tokens::find(tx, jti).await? {
                     self.revoked_tokens.insert(token.jti, Timestamp::from_millis(token.expires_at));
@@ -103,6 +108,8 @@ impl Directory {
             self.organizations.remove(&organization_id);
             self.applications.retain(|_, application| application.organization_id != organization_id);
             self.client_ids.retain(|_, client_id| self.applications.contains_key(client_id));
+            self.api_keys.retain(|_, entry| entry.key.owner.organization_id() != organization_id);
+            self.api_key_ids.retain(|_, id| self.api_keys.contains_key(id));
             self.management_keys.retain(|_, key| key.organization_id != Some(organization_id));
             self.management_key_digests.retain(|_, digest| self.management_keys.contains_key(digest));
             return Ok(());
@@ -112,6 +119,9 @@ impl Directory {
         for application in applications::of_organization(tx, id, now).await? {
             let own = secrets.remove(&application.id).unwrap_or_default();
             self.put(application, own, now);
+        }
+        for stored in api_keys::of_organization(tx, organization_id, now).await? {
+            self.put_api_key(stored);
         }
         Ok(())
     }
@@ -139,6 +149,13 @@ impl Directory {
         let entry = ApplicationEntry::new(application, secrets);
         self.client_ids.insert(entry.id, entry.client_id);
         self.applications.insert(entry.client_id, Arc::new(entry));
+    }
+
+    fn put_api_key(&self, stored: StoredApiKey) {
+        let (id, digest) = (stored.key.id, stored.digest);
+        let entry = ApiKeyEntry::new(stored, self.api_key(id).as_deref());
+        self.api_keys.insert(id, Arc::new(entry));
+        self.api_key_ids.insert(digest, id);
     }
 
     fn put_management_key(&self, stored: management_keys::StoredManagementKey) {

@@ -5,17 +5,18 @@ mod entry;
 mod load;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use tokio::sync::Mutex;
 
 use crate::domain::credential::SecretDigest;
-use crate::domain::id::{ApplicationId, ClientId, ManagementKeyId, OrganizationId};
+use crate::domain::id::{ApiKeyId, ApplicationId, ClientId, ManagementKeyId, OrganizationId};
 use crate::domain::management_key::ManagementKey;
 use crate::domain::timestamp::Timestamp;
 
-pub use entry::{ApplicationEntry, Catalogue, OrganizationEntry, SecretEntry};
+pub use entry::{ApiKeyEntry, ApplicationEntry, Catalogue, OrganizationEntry, SecretEntry};
 
 /// The memory. Each map is read and written entry by entry; an entry is never changed, only replaced.
 #[derive(Default)]
@@ -25,8 +26,12 @@ pub struct Directory {
     client_ids: DashMap<ApplicationId, ClientId>,
     management_keys: DashMap<SecretDigest, Arc<ManagementKey>>,
     management_key_digests: DashMap<ManagementKeyId, SecretDigest>,
+    api_keys: DashMap<ApiKeyId, Arc<ApiKeyEntry>>,
+    api_key_ids: DashMap<SecretDigest, ApiKeyId>,
     catalogue: ArcSwap<Catalogue>,
     revoked_tokens: DashMap<String, Timestamp>,
+    /// Whether a signing key changed that the key ring has not been told of.
+    signing_keys_changed: AtomicBool,
     /// The last event that is in the maps; moved by one follower at a time.
     followed: Mutex<i64>,
 }
@@ -44,6 +49,15 @@ impl Directory {
         self.management_keys.get(digest).map(|entry| Arc::clone(&entry))
     }
 
+    pub fn api_key(&self, id: ApiKeyId) -> Option<Arc<ApiKeyEntry>> {
+        self.api_keys.get(&id).map(|entry| Arc::clone(&entry))
+    }
+
+    pub fn api_key_by_digest(&self, digest: &SecretDigest) -> Option<Arc<ApiKeyEntry>> {
+        let id = self.api_key_ids.get(digest).map(|entry| *entry)?;
+        self.api_key(id)
+    }
+
     pub fn catalogue(&self) -> Arc<Catalogue> {
         self.catalogue.load_full()
     }
@@ -52,8 +66,25 @@ impl Directory {
         self.revoked_tokens.contains_key(jti)
     }
 
+    pub fn api_key_count(&self) -> usize {
+        self.api_keys.len()
+    }
+
     pub fn application_count(&self) -> usize {
         self.applications.len()
+    }
+
+    /// Whether the signing keys are to be read again; whoever asks does so, or says that he could not.
+    pub fn take_signing_keys_changed(&self) -> bool {
+        self.signing_keys_changed.swap(false, Ordering::AcqRel)
+    }
+
+    pub fn signing_keys_changed(&self) -> bool {
+        self.signing_keys_changed.load(Ordering::Acquire)
+    }
+
+    pub fn set_signing_keys_changed(&self) {
+        self.signing_keys_changed.store(true, Ordering::Release);
     }
 
     /// Forgets single revoked tokens that have expired (K25).

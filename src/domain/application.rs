@@ -1,7 +1,9 @@
 //! An M2M application: an OAuth client (RFC 6749 §2) of one organization, confidential, with the client_credentials grant and no other.
 use chancery_verifier::Scope;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use super::api_key::Grant;
 use super::id::{ApplicationId, ClientId, OrganizationId};
 use super::text::{FieldError, Name};
 use super::timestamp::Timestamp;
@@ -13,7 +15,7 @@ pub const DEFAULT_ACCESS_TOKEN_TTL: u32 = 300;
 /// How long an application's scope may be when written out, bytes: with all its other claims a token stays below 4 KiB (case 188).
 pub const MAX_SCOPE_BYTES: usize = 1400;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ApplicationStatus {
     Active,
@@ -30,7 +32,7 @@ impl ApplicationStatus {
 }
 
 /// How a client may present its secret (RFC 6749 §2.3.1; names of RFC 7591 §2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum ClientAuthenticationMethod {
     #[serde(rename = "client_secret_basic")]
     Basic,
@@ -61,7 +63,7 @@ impl ClientAuthenticationMethod {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "object", rename = "connect_application")]
 pub struct Application {
     pub id: ApplicationId,
@@ -71,6 +73,7 @@ pub struct Application {
     pub name: Name,
     pub description: Option<String>,
     #[serde(rename = "scopes", serialize_with = "scope_as_array")]
+    #[schemars(with = "Vec<String>")]
     pub scope: Scope,
     pub status: ApplicationStatus,
     pub access_token_ttl: Option<u32>,
@@ -88,17 +91,18 @@ pub struct Application {
 }
 
 /// The one type there is; the SDKs tell models apart by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ApplicationType {
     M2m,
 }
 
 pub struct NewApplication {
-    pub organization_id: OrganizationId,
+    /// As the caller named it.
+    pub organization_id: String,
     pub name: Name,
     pub description: Option<String>,
-    pub scope: Scope,
+    pub grant: Grant,
     pub access_token_ttl: Option<u32>,
     pub resources: Option<Vec<String>>,
     pub token_endpoint_auth_methods: Vec<ClientAuthenticationMethod>,
@@ -109,7 +113,7 @@ pub struct NewApplication {
 pub struct ApplicationChange {
     pub name: Option<Name>,
     pub description: Option<Option<String>>,
-    pub scope: Option<Scope>,
+    pub grant: Option<Grant>,
     pub access_token_ttl: Option<Option<u32>>,
     pub resources: Option<Option<Vec<String>>>,
     pub token_endpoint_auth_methods: Option<Vec<ClientAuthenticationMethod>>,
@@ -126,6 +130,10 @@ pub fn check_access_token_ttl(seconds: Option<u32>) -> Result<(), FieldError> {
     }
 }
 
-fn scope_as_array<S: Serializer>(scope: &Scope, serializer: S) -> Result<S::Ok, S::Error> {
+/// A scope the way the management surface writes it: one text for each token.
+///
+/// # Errors
+/// The serializer's.
+pub fn scope_as_array<S: Serializer>(scope: &Scope, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(scope.iter().map(chancery_verifier::ScopeToken::as_str))
 }

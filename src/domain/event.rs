@@ -1,9 +1,65 @@
 //! Events: one row for every mutation, chained by hash, from which the audit log, the event list and the instances' memories are read.
-use ring::digest::{Context, SHA256};
-use serde_json::{Value, json};
+use ring::digest::{self, SHA256};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
 use super::id::{EventId, OrganizationId};
 use super::timestamp::Timestamp;
+
+/// The names of all events but refusals, which are a call's name and `_refused`.
+pub const EVENT_NAMES: &[&str] = &[
+    "organization.created",
+    "organization.updated",
+    "organization.suspended",
+    "organization.reactivated",
+    "organization.deleted",
+    "user.created",
+    "user.updated",
+    "user.deleted",
+    "organization_membership.created",
+    "organization_membership.updated",
+    "organization_membership.deleted",
+    "api_key.created",
+    "api_key.updated",
+    "api_key.revoked",
+    "connect_application.created",
+    "connect_application.updated",
+    "connect_application.disabled",
+    "connect_application.enabled",
+    "connect_application.tokens_revoked",
+    "connect_application.deleted",
+    "connect_application_secret.created",
+    "connect_application_secret.retiring",
+    "connect_application_secret.restored",
+    "connect_application_secret.activated",
+    "connect_application_secret.deleted",
+    "permission.created",
+    "permission.updated",
+    "permission.deleted",
+    "permission_preset.created",
+    "permission_preset.updated",
+    "permission_preset.deleted",
+    "resource_server.created",
+    "resource_server.updated",
+    "resource_server.deleted",
+    "management_key.created",
+    "management_key.deleted",
+    "settings.updated",
+    "webhook_endpoint.created",
+    "webhook_endpoint.updated",
+    "webhook_endpoint.deleted",
+    "webhook_endpoint.replayed",
+    "signing_key.published",
+    "signing_key.activated",
+    "signing_key.retired",
+    "signing_key.removed",
+    "signing_key.compromised",
+    "token.revoked",
+    "authentication.failed",
+    "refusals.counted",
+];
 
 /// Who did it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,11 +68,13 @@ pub struct Actor {
     /// `api`, or `system` for what the authority does by itself.
     pub source: &'static str,
     pub name: Option<String>,
+    /// The management key through which a user acted.
+    pub via: Option<String>,
 }
 
 impl Actor {
     pub fn system() -> Self {
-        Self { id: "system".into(), source: "system", name: None }
+        Self { id: "system".into(), source: "system", name: None, via: None }
     }
 }
 
@@ -26,6 +84,7 @@ pub enum Subject {
     Organization(String),
     Application(String),
     ManagementKey(String),
+    ApiKey(String),
     Token(String),
     Permissions,
     ResourceServers,
@@ -40,6 +99,7 @@ impl Subject {
             Self::Organization(_) => "organization",
             Self::Application(_) => "application",
             Self::ManagementKey(_) => "management_key",
+            Self::ApiKey(_) => "api_key",
             Self::Token(_) => "token",
             Self::Permissions => "permissions",
             Self::ResourceServers => "resource_servers",
@@ -50,7 +110,7 @@ impl Subject {
 
     pub fn id(&self) -> &str {
         match self {
-            Self::Organization(id) | Self::Application(id) | Self::ManagementKey(id) | Self::Token(id) => id,
+            Self::Organization(id) | Self::Application(id) | Self::ManagementKey(id) | Self::ApiKey(id) | Self::Token(id) => id,
             _ => "",
         }
     }
@@ -60,6 +120,7 @@ impl Subject {
             "organization" => Self::Organization(id),
             "application" => Self::Application(id),
             "management_key" => Self::ManagementKey(id),
+            "api_key" => Self::ApiKey(id),
             "token" => Self::Token(id),
             "permissions" => Self::Permissions,
             "resource_servers" => Self::ResourceServers,
@@ -81,16 +142,38 @@ pub struct NewEvent {
     pub before: Option<Value>,
 }
 
-/// An event in its place.
-#[derive(Clone, Debug, PartialEq)]
+/// An event in its place, as it is listed and as it is sent to webhook endpoints.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(tag = "object", rename = "event")]
 pub struct Event {
     pub id: EventId,
     pub event: String,
-    pub data: String,
+    /// The object after the change, or its last state.
+    #[schemars(with = "Map<String, Value>")]
+    pub data: Box<RawValue>,
     pub created_at: Timestamp,
-    pub actor_id: String,
-    pub actor_source: String,
-    pub actor_name: Option<String>,
+    pub context: Context,
+    #[serde(skip)]
+    pub rev: i64,
+}
+
+/// How an event came about.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "event_context")]
+pub struct Context {
+    pub actor: ActorView,
+}
+
+/// Who did it, as told.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "actor")]
+pub struct ActorView {
+    pub id: String,
+    pub source: String,
+    pub name: Option<String>,
+    /// The management key through which a user acted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
 }
 
 /// Which events are asked for; an empty field is no condition.
@@ -119,6 +202,7 @@ pub struct EventRow {
     pub actor_id: String,
     pub actor_source: String,
     pub actor_name: Option<String>,
+    pub actor_via: Option<String>,
     pub request_id: Option<String>,
     pub source_ip: Option<String>,
     pub created_at: i64,
@@ -129,9 +213,10 @@ pub struct EventRow {
 pub const CHAIN_START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 impl EventRow {
-    /// SHA-256 over the row as a JSON array of its columns in this order, the previous row's hash the last; lower-case hex.
+    /// SHA-256 over the row as a JSON array of its columns in this order, the previous row's hash the last, and behind that `actor_via` where
+    /// there is one (rows from before it was known have none); lower-case hex.
     pub fn hash(&self) -> String {
-        let row = json!([
+        let mut row = json!([
             self.rev,
             self.id,
             self.event,
@@ -148,9 +233,10 @@ impl EventRow {
             self.created_at,
             self.previous_hash,
         ]);
-        let mut context = Context::new(&SHA256);
-        context.update(row.to_string().as_bytes());
-        context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        if let (Some(via), Some(columns)) = (&self.actor_via, row.as_array_mut()) {
+            columns.push(json!(via));
+        }
+        digest::digest(&SHA256, row.to_string().as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

@@ -1,8 +1,10 @@
 //! Ids: a prefix that tells the kind, and a UUID v7 (RFC 9562 §5.7) as 26 characters of Crockford's base32, so that text order is order of creation.
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
@@ -35,6 +37,12 @@ kinds! {
     PermissionKind PermissionId "perm"
     ResourceServerKind ResourceServerId "rs"
     ManagementKeyKind ManagementKeyId "mk"
+    UserKind UserId "user"
+    MembershipKind MembershipId "om"
+    ApiKeyKind ApiKeyId "api_key"
+    PresetKind PresetId "preset"
+    WebhookEndpointKind WebhookEndpointId "we"
+    DeliveryKind DeliveryId "delivery"
     EventKind EventId "event"
     RequestKind RequestId "req"
 }
@@ -108,6 +116,24 @@ impl<K: Kind> FromStr for Id<K> {
             value = value << 5 | digit as u128;
         }
         Ok(Self::new(Uuid::from_u128(value)))
+    }
+}
+
+impl<K: Kind> JsonSchema for Id<K> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}_id", K::PREFIX).into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": format!("^{}_[0-7][0-9A-HJKMNP-TV-Z]{{25}}$", K::PREFIX),
+            "examples": [format!("{}_01KAJ2M3N4P5Q6R7S8T9V0W1X2", K::PREFIX)],
+        })
     }
 }
 

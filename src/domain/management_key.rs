@@ -1,6 +1,7 @@
 //! A management key: what an operator, or one organization's admin, calls the management surface with.
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::id::{ManagementKeyId, OrganizationId};
@@ -14,6 +15,17 @@ pub enum Power {
     OrganizationsWrite,
     ApplicationsRead,
     ApplicationsWrite,
+    UsersRead,
+    UsersWrite,
+    MembershipsRead,
+    MembershipsWrite,
+    ApiKeysRead,
+    ApiKeysWrite,
+    ApiKeysValidate,
+    SettingsRead,
+    SettingsWrite,
+    WebhookEndpointsRead,
+    WebhookEndpointsWrite,
     PermissionsRead,
     PermissionsWrite,
     ResourceServersRead,
@@ -28,11 +40,22 @@ pub enum Power {
 }
 
 impl Power {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 26] = [
         Self::OrganizationsRead,
         Self::OrganizationsWrite,
         Self::ApplicationsRead,
         Self::ApplicationsWrite,
+        Self::UsersRead,
+        Self::UsersWrite,
+        Self::MembershipsRead,
+        Self::MembershipsWrite,
+        Self::ApiKeysRead,
+        Self::ApiKeysWrite,
+        Self::ApiKeysValidate,
+        Self::SettingsRead,
+        Self::SettingsWrite,
+        Self::WebhookEndpointsRead,
+        Self::WebhookEndpointsWrite,
         Self::PermissionsRead,
         Self::PermissionsWrite,
         Self::ResourceServersRead,
@@ -52,6 +75,17 @@ impl Power {
             Self::OrganizationsWrite => "organizations:write",
             Self::ApplicationsRead => "applications:read",
             Self::ApplicationsWrite => "applications:write",
+            Self::UsersRead => "users:read",
+            Self::UsersWrite => "users:write",
+            Self::MembershipsRead => "organization_memberships:read",
+            Self::MembershipsWrite => "organization_memberships:write",
+            Self::ApiKeysRead => "api_keys:read",
+            Self::ApiKeysWrite => "api_keys:write",
+            Self::ApiKeysValidate => "api_keys:validate",
+            Self::SettingsRead => "settings:read",
+            Self::SettingsWrite => "settings:write",
+            Self::WebhookEndpointsRead => "webhook_endpoints:read",
+            Self::WebhookEndpointsWrite => "webhook_endpoints:write",
             Self::PermissionsRead => "permissions:read",
             Self::PermissionsWrite => "permissions:write",
             Self::ResourceServersRead => "resource_servers:read",
@@ -103,6 +137,10 @@ impl Grants {
         self.0.contains(EVERYTHING) || self.0.contains(power.name()) || (power.name().ends_with(":read") && self.0.contains(EVERY_READ))
     }
 
+    pub fn are_everything(&self) -> bool {
+        self.0.contains(EVERYTHING)
+    }
+
     /// Whether everything in `other` is in these (A4): nobody grants what he lacks.
     pub fn cover(&self, other: &Self) -> bool {
         self.0.contains(EVERYTHING)
@@ -122,11 +160,12 @@ impl Serialize for Grants {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "object", rename = "management_key")]
 pub struct ManagementKey {
     pub id: ManagementKeyId,
     pub name: Name,
+    #[schemars(with = "Vec<String>")]
     pub permissions: Grants,
     /// The one organization it reaches; `None` is the whole installation.
     pub organization_id: Option<OrganizationId>,

@@ -1,15 +1,22 @@
 //! What things are, without input or output: the nouns of the authority, parsed once and valid from then on.
+pub mod api_key;
 pub mod application;
 pub mod client_secret;
 pub mod credential;
 pub mod event;
 pub mod id;
 pub mod management_key;
+pub mod membership;
+pub mod metadata;
 pub mod organization;
 pub mod page;
 pub mod permission;
 pub mod resource_server;
+pub mod rotation;
+pub mod settings;
 pub mod signing_key;
 pub mod text;
 pub mod timestamp;
 pub mod usage;
+pub mod user;
+pub mod webhook;

@@ -1,14 +1,14 @@
 //! An organization: a customer of the product, to whom applications and keys belong.
-use std::collections::BTreeMap;
-
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::id::{OrganizationId, PrincipalId};
-use super::text::{FieldError, Name};
+use super::metadata::Metadata;
+use super::text::Name;
 use super::timestamp::Timestamp;
 
 /// Whether anything of the organization works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OrganizationStatus {
     Active,
@@ -24,18 +24,18 @@ impl OrganizationStatus {
     }
 }
 
-pub type Metadata = BTreeMap<String, String>;
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "object", rename = "organization")]
 pub struct Organization {
     pub id: OrganizationId,
     pub name: Name,
     /// Domains belong to the embedding product; the SDKs need the member.
+    #[schemars(length(max = 0))]
     pub domains: [(); 0],
     pub metadata: Metadata,
     pub external_id: Option<String>,
     pub status: OrganizationStatus,
+    #[schemars(with = "PrincipalSchema")]
     pub principal: OrganizationPrincipal,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -50,6 +50,16 @@ pub struct OrganizationPrincipal {
     pub id: PrincipalId,
 }
 
+/// The form of a principal.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it only gives the schema of a type of another crate")]
+#[schemars(rename = "principal")]
+pub(super) struct PrincipalSchema {
+    /// `organization` or `user`.
+    r#type: String,
+    id: String,
+}
+
 pub struct NewOrganization {
     pub name: Name,
     pub external_id: Option<String>,
@@ -61,18 +71,4 @@ pub struct OrganizationChange {
     pub name: Option<Name>,
     pub external_id: Option<Option<String>>,
     pub metadata: Option<Metadata>,
-}
-
-/// # Errors
-/// A [`FieldError`] when there are more than 50 members, or one is too long.
-pub fn check_metadata(metadata: &Metadata) -> Result<(), FieldError> {
-    if metadata.len() > 50 {
-        return Err(FieldError::new("too_many", "metadata", "metadata takes at most 50 members"));
-    }
-    match metadata.iter().find(|(key, value)| key.is_empty() || key.chars().count() > 40 || value.chars().count() > 500) {
-        Some((key, _)) => {
-            Err(FieldError::new("too_long", format!("metadata.{key}"), "a metadata key takes 1 to 40 characters, a value at most 500"))
-        }
-        None => Ok(()),
-    }
 }

@@ -37,6 +37,10 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    pub fn empty() -> Self {
+        Self { data: Vec::new(), before: None, after: None }
+    }
+
     /// Makes a page of the rows read, at most `limit` and one more, in the order read (away from the cursor).
     pub fn of(mut rows: Vec<T>, request: &PageRequest, id: impl Fn(&T) -> String) -> Self {
         let more = rows.len() > usize::from(request.limit);

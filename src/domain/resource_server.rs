@@ -1,5 +1,6 @@
 //! A resource server (RFC 6749 §1.1): its identifier is the audience of the tokens issued for it (RFC 8707 §2, RFC 9068 §3).
 use chancery_verifier::{AccessToken, Algorithm, TokenType};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use url::Url;
@@ -8,7 +9,7 @@ use super::id::ResourceServerId;
 use super::text::{FieldError, Name};
 use super::timestamp::Timestamp;
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "object", rename = "resource_server")]
 pub struct ResourceServer {
     pub id: ResourceServerId,
@@ -17,6 +18,7 @@ pub struct ResourceServer {
     #[serde(flatten)]
     pub signing: Signing,
     #[serde(serialize_with = "token_type_name")]
+    #[schemars(with = "String", extend("enum" = ["at+jwt", "JWT"]))]
     pub token_typ: TokenType,
     pub access_token_ttl: Option<u32>,
     pub claims: Map<String, Value>,
@@ -29,8 +31,9 @@ pub struct ResourceServer {
 }
 
 /// Which algorithm signs its tokens, and from when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Signing {
+    #[schemars(with = "String", extend("enum" = ["ES256", "EdDSA", "RS256", "PS256"]))]
     pub signing_alg: Algorithm,
     /// When a changed algorithm takes effect: until then its key is being published, and the one before signs.
     pub activates_at: Option<Timestamp>,

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use chancery_verifier::Algorithm;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::application::ACCESS_TOKEN_TTL;
@@ -13,7 +14,7 @@ use super::timestamp::Timestamp;
 /// How many keys of one algorithm the JWK set holds at the most (K8).
 pub const MAX_PUBLISHED_KEYS: usize = 6;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyState {
     /// In the JWK set, not signing yet.
@@ -44,11 +45,12 @@ impl KeyState {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "object", rename = "signing_key")]
 pub struct SigningKey {
     /// RFC 7638 thumbprint of the public key, so no two keys ever share one.
     pub kid: String,
+    #[schemars(with = "String", extend("enum" = ["ES256", "EdDSA", "RS256", "PS256"]))]
     pub alg: Algorithm,
     pub state: KeyState,
     pub published_at: Timestamp,

@@ -1,7 +1,9 @@
 //! Points in time: milliseconds since the epoch, written as ISO 8601 in UTC with milliseconds and `Z` (RFC 3339 §5.6).
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
@@ -27,6 +29,16 @@ impl Timestamp {
     /// The number of the hour since the epoch, for usage counts.
     pub fn hour(self) -> i64 {
         self.0.div_euclid(3_600_000)
+    }
+
+    /// When an hour begins.
+    pub fn from_hour(hour: i64) -> Self {
+        Self(hour.saturating_mul(3_600_000))
+    }
+
+    /// How long after `earlier` this is; nothing when it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     /// RFC 3339 with any offset, between the years 1970 and 2999; a leap second is refused.
@@ -60,6 +72,20 @@ impl fmt::Display for Timestamp {
         let (year, month, day) = date.to_calendar_date();
         let (hour, minute, second, milli) = clock.as_hms_milli();
         write!(f, "{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z", u8::from(month))
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time", "examples": ["2026-11-21T00:00:00.000Z"] })
     }
 }
 

@@ -1,8 +1,12 @@
 //! How often a credential was used, in whole hours: the running one and those before it.
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::id::{ApiKeyId, ApplicationId, ClientSecretId};
+use super::timestamp::Timestamp;
+
 /// Counts of successful uses. `last_24h` is the running hour and the 23 before it; likewise days.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Usage {
     pub last_24h: i64,
     pub last_7d: i64,
@@ -11,3 +15,20 @@ pub struct Usage {
 
 /// How many hours of counts are kept.
 pub const KEPT_HOURS: i64 = 30 * 24;
+
+/// A credential whose uses are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UsedCredential {
+    ClientSecret { id: ClientSecretId, application_id: ApplicationId },
+    ApiKey(ApiKeyId),
+}
+
+/// Uses of one credential within one hour.
+#[derive(Clone, Debug)]
+pub struct Uses {
+    pub credential: UsedCredential,
+    pub hour: i64,
+    pub uses: i64,
+    pub last_used_at: Timestamp,
+    pub last_used_ip: Option<String>,
+}

@@ -10,11 +10,13 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderName, HeaderValue, Method, Response as HttpResponse, StatusCode, Uri, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 use tower_http::catch_panic::ResponseForPanic;
 
 use super::api::Problem;
 use super::oauth::OauthError;
-use super::{App, oauth};
+use super::{App, api, oauth};
+use crate::domain::credential::Secret;
 
 const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -53,7 +55,7 @@ fn finish(app: &App, mut response: Response, request_id: String, uri: &Uri, clos
         response = refusal(uri, StatusCode::INTERNAL_SERVER_ERROR, "internal error");
     }
     if let Some(Cause(cause)) = response.extensions_mut().remove() {
-        tracing::error!(request_id, cause, path = uri.path(), "a request failed");
+        tracing::error!(request_id, cause, path = told(uri.path()), "a request failed");
     }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = Body::from(problem.render(response.status(), &request_id));
@@ -85,6 +87,9 @@ fn refuse_head(request: &Request) -> Option<(StatusCode, &'static str)> {
     if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
         return Some((StatusCode::NOT_IMPLEMENTED, "chunked is the only transfer coding"));
     }
+    if percent_decode_str(request.uri().path()).decode_utf8().is_err() {
+        return Some((StatusCode::NOT_FOUND, "there is nothing at this path"));
+    }
     if request.uri().path_and_query().map_or(0, |target| target.as_str().len()) > MAX_TARGET_BYTES {
         return Some((StatusCode::URI_TOO_LONG, "the request target is longer than 8 KiB"));
     }
@@ -101,7 +106,7 @@ fn is_authority(host: &str) -> bool {
 
 fn changes_something(method: &Method, path: &str) -> bool {
     match *method {
-        Method::POST => !oauth::only_reads(path),
+        Method::POST => !(oauth::only_reads(path) || api::only_reads(path)),
         Method::PUT | Method::PATCH | Method::DELETE => true,
         _ => false,
     }
@@ -125,10 +130,16 @@ pub async fn method_not_allowed(uri: Uri) -> Response {
     refusal(&uri, StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
 }
 
+/// A path as it may stand in the log: a secret that somebody took for an id is left out.
+fn told(path: &str) -> String {
+    let tell = |segment: &str| if Secret::presented(segment).is_any() { "…".to_owned() } else { segment.to_owned() };
+    path.split('/').map(tell).collect::<Vec<_>>().join("/")
+}
+
 /// The span of a request: never its query, headers or body, where a secret could be.
 pub fn span(request: &Request) -> tracing::Span {
     let request_id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
-    tracing::debug_span!("request", method = %request.method(), path = request.uri().path(), request_id)
+    tracing::debug_span!("request", method = %request.method(), path = told(request.uri().path()), request_id)
 }
 
 /// Makes an answer of a panic; what it said is logged by the panic hook, and told to nobody.

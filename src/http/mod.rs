@@ -7,6 +7,7 @@ mod hygiene;
 pub mod listen;
 pub mod metrics;
 pub mod oauth;
+pub mod reference;
 mod source;
 
 use std::sync::Arc;
@@ -48,10 +49,9 @@ impl App {
 
 /// Everything on the public listener. An issuer with a path has its endpoints under that path too, for a proxy that does not strip it.
 pub fn router(app: &Arc<App>) -> Router {
-    let path = Url::parse(&app.authority.settings.issuer).map_or(String::new(), |url| url.path().trim_end_matches('/').to_owned());
-    let routes = Router::new()
-        .merge(oauth::routes(&path))
-        .merge(api::routes())
+    let issuer = &app.authority.deployment.issuer;
+    let path = Url::parse(issuer).map_or(String::new(), |url| url.path().trim_end_matches('/').to_owned());
+    let routes = reference::serve(oauth::routes(&path).merge(api::routes()), issuer)
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz));
     let routes = if path.is_empty() { routes } else { routes.clone().nest(&path, routes) };

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::page::keyset;
 use super::{Result, StoreError, Tx, on, stored};
 use crate::domain::application::{Application, ApplicationStatus, ApplicationType, ClientAuthenticationMethod};
-use crate::domain::id::ApplicationId;
+use crate::domain::id::{ApplicationId, OrganizationId};
 use crate::domain::management_key::Reach;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::text::Name;
@@ -158,7 +158,7 @@ pub async fn insert(tx: &mut Tx, application: &Application) -> Result<()> {
 
 pub async fn update(tx: &mut Tx, application: &Application) -> Result<()> {
     let sql = "UPDATE application SET name = $2, description = $3, scope = $4, status = $5, access_token_ttl = $6, resources = $7, \
-               auth_methods = $8, updated_at = $9, version = $10 WHERE id = $1";
+               auth_methods = $8, updated_at = $9, version = $10 WHERE id = $1 AND organization_id = $11";
     on!(tx, |connection| sqlx::query(sql)
         .bind(application.id.to_string())
         .bind(application.name.as_str())
@@ -170,13 +170,15 @@ pub async fn update(tx: &mut Tx, application: &Application) -> Result<()> {
         .bind(auth_methods(application))
         .bind(application.updated_at.millis())
         .bind(application.version)
+        .bind(application.organization_id.to_string())
         .execute(connection))
     .map(drop)
 }
 
 /// Deletes it and, by the schema's references, its secrets and counts.
-pub async fn delete(tx: &mut Tx, id: ApplicationId) -> Result<()> {
-    on!(tx, |connection| sqlx::query("DELETE FROM application WHERE id = $1").bind(id.to_string()).execute(connection)).map(drop)
+pub async fn delete(tx: &mut Tx, organization: OrganizationId, id: ApplicationId) -> Result<()> {
+    let sql = "DELETE FROM application WHERE id = $1 AND organization_id = $2";
+    on!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(organization.to_string()).execute(connection)).map(drop)
 }
 
 fn resources(application: &Application) -> Option<String> {

@@ -5,10 +5,11 @@ use sqlx::FromRow;
 
 use super::installation::take_status_indexes;
 use super::{Result, StoreError, Tx, on, stored};
-use crate::domain::client_secret::{ClientSecret, Life, Retirement};
+use crate::domain::client_secret::{ClientSecret, SecretStatus};
 use crate::domain::credential::SecretDigest;
-use crate::domain::id::{ApplicationId, ClientSecretId};
+use crate::domain::id::{ApplicationId, ClientSecretId, ClientSecretKind};
 use crate::domain::management_key::Reach;
+use crate::domain::rotation::{Life, Retirement};
 use crate::domain::text::Name;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::usage::Usage;
@@ -63,7 +64,7 @@ impl Row {
             organization_id: stored("client_secret.organization_id", &self.organization_id)?,
             name: self.name.map(Name::stored),
             secret_hint: self.secret_hint,
-            status: life.status(now),
+            status: SecretStatus::of(&life, now),
             expires_at: life.ends_at(),
             activated_at: self.activated_at.map(Timestamp::from_millis),
             last_used_at: self.last_used_at.map(Timestamp::from_millis),
@@ -141,7 +142,13 @@ pub async fn insert(tx: &mut Tx, secret: &ClientSecret, digest: &SecretDigest) -
     .map(drop)
 }
 
-pub async fn update_life(tx: &mut Tx, id: ClientSecretId, life: &Life, activated_at: Option<Timestamp>, now: Timestamp) -> Result<()> {
+pub async fn update_life(
+    tx: &mut Tx,
+    id: ClientSecretId,
+    life: &Life<ClientSecretKind>,
+    activated_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<()> {
     let sql =
         "UPDATE client_secret SET successor_id = $2, overlap_ms = $3, retires_at = $4, activated_at = $5, updated_at = $6 WHERE id = $1";
     let retirement = life.retirement;

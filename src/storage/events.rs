@@ -1,12 +1,18 @@
 //! The event chain.
+use serde_json::value::RawValue;
 use sqlx::FromRow;
 
-use super::page::keyset;
+use super::page::{Key, keyset_by};
 use super::{Result, StoreError, Tx, on, stored};
-use crate::domain::event::{Event, EventFilter, EventRow, Subject};
+use crate::domain::event::{ActorView, Context, Event, EventFilter, EventRow, Subject};
+use crate::domain::id::OrganizationId;
 use crate::domain::management_key::Reach;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::webhook::EVERY_EVENT;
+
+/// Events follow one another in the order of the chain, whatever the clock said when their ids were made.
+const EVENT_KEY: Key = Key { column: "rev", of_cursor: |at| format!("(SELECT rev FROM event WHERE id = ${at})") };
 
 #[derive(FromRow)]
 struct Row {
@@ -21,6 +27,7 @@ struct Row {
     actor_id: String,
     actor_source: String,
     actor_name: Option<String>,
+    actor_via: Option<String>,
     request_id: Option<String>,
     source_ip: Option<String>,
     created_at: i64,
@@ -49,6 +56,7 @@ impl From<Row> for ChainedRow {
             actor_id: row.actor_id,
             actor_source: row.actor_source,
             actor_name: row.actor_name,
+            actor_via: row.actor_via,
             request_id: row.request_id,
             source_ip: row.source_ip,
             created_at: row.created_at,
@@ -65,19 +73,18 @@ impl TryFrom<Row> for Event {
         Ok(Self {
             id: stored("event.id", &row.id)?,
             event: row.event,
-            data: row.data,
+            data: RawValue::from_string(row.data).map_err(|_json| StoreError::Unreadable(format!("event {} data", row.id)))?,
             created_at: Timestamp::from_millis(row.created_at),
-            actor_id: row.actor_id,
-            actor_source: row.actor_source,
-            actor_name: row.actor_name,
+            context: Context { actor: ActorView { id: row.actor_id, source: row.actor_source, name: row.actor_name, via: row.actor_via } },
+            rev: row.rev,
         })
     }
 }
 
 pub async fn insert(tx: &mut Tx, row: &EventRow, hash: &str) -> Result<()> {
     let sql = "INSERT INTO event (rev, id, event, organization_id, subject_kind, subject_id, data, before_data, actor_id, actor_source, \
-               actor_name, request_id, source_ip, created_at, previous_hash, hash) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+               actor_name, request_id, source_ip, created_at, previous_hash, hash, actor_via) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
     on!(tx, |connection| sqlx::query(sql)
         .bind(row.rev)
         .bind(&row.id)
@@ -95,6 +102,7 @@ pub async fn insert(tx: &mut Tx, row: &EventRow, hash: &str) -> Result<()> {
         .bind(row.created_at)
         .bind(&row.previous_hash)
         .bind(hash)
+        .bind(&row.actor_via)
         .execute(connection))
     .map(drop)
 }
@@ -104,7 +112,7 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &EventFilter, request: &Pag
                   AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2) \
                   AND (CAST($3 AS BIGINT) IS NULL OR created_at >= $3) AND (CAST($4 AS BIGINT) IS NULL OR created_at < $4) \
                   AND (CAST($5 AS TEXT) IS NULL OR $5 LIKE '%,' || event || ',%')";
-    let keyset = keyset(select, "id", 5, request);
+    let keyset = keyset_by(select, &EVENT_KEY, 5, request);
     let own = reach.organization().map(|id| id.to_string());
     let names = (!filter.events.is_empty()).then(|| format!(",{},", filter.events.join(",")));
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql)
@@ -120,14 +128,6 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &EventFilter, request: &Pag
     Ok(Page::of(events, request, |event| event.id.to_string()))
 }
 
-/// Whether the id names one in reach, for a list's cursor.
-pub async fn exists(tx: &mut Tx, reach: Reach, id: &str) -> Result<bool> {
-    let sql = "SELECT COUNT(*) FROM event WHERE id = $1 AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)";
-    let own = reach.organization().map(|id| id.to_string());
-    let count: i64 = on!(tx, |connection| sqlx::query_scalar(sql).bind(id).bind(own).fetch_one(connection))?;
-    Ok(count > 0)
-}
-
 /// What changed after `rev`, in order: the tail the directory follows.
 pub async fn subjects_after(tx: &mut Tx, rev: i64) -> Result<Vec<(i64, Subject)>> {
     let sql = "SELECT rev, subject_kind, subject_id FROM event WHERE rev > $1 ORDER BY rev LIMIT 10000";
@@ -140,4 +140,25 @@ pub async fn chain_after(tx: &mut Tx, rev: i64, limit: i64) -> Result<Vec<Chaine
     let sql = "SELECT * FROM event WHERE rev > $1 ORDER BY rev LIMIT $2";
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(rev).bind(limit).fetch_all(connection))?;
     Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// The events after `rev` that an endpoint is sent, in order, at most `limit`.
+pub async fn for_endpoint(tx: &mut Tx, organization: Option<OrganizationId>, names: &[String], rev: i64, limit: i64) -> Result<Vec<Event>> {
+    let sql = "SELECT * FROM event WHERE rev > $1 AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2) \
+               AND (CAST($3 AS TEXT) IS NULL OR $3 LIKE '%,' || event || ',%') ORDER BY rev LIMIT $4";
+    let names = (!names.iter().any(|name| name == EVERY_EVENT)).then(|| format!(",{},", names.join(",")));
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql)
+        .bind(rev)
+        .bind(organization.map(|id| id.to_string()))
+        .bind(names)
+        .bind(limit)
+        .fetch_all(connection))?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// The place in the chain of an event in reach.
+pub async fn find_rev(tx: &mut Tx, reach: Reach, id: &str) -> Result<Option<i64>> {
+    let sql = "SELECT rev FROM event WHERE id = $1 AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)";
+    let own = reach.organization().map(|id| id.to_string());
+    on!(tx, |connection| sqlx::query_scalar(sql).bind(id).bind(own).fetch_optional(connection))
 }

@@ -2,18 +2,24 @@
 mod embedded;
 mod page;
 
+pub mod api_keys;
 pub mod applications;
 pub mod client_secrets;
 pub mod events;
 pub mod idempotent_answers;
 pub mod installation;
 pub mod management_keys;
+pub mod memberships;
 pub mod organizations;
 pub mod permissions;
+pub mod presets;
 pub mod resource_servers;
 pub mod revoked_tokens;
+pub mod settings;
 pub mod signing_keys;
 pub mod usage;
+pub mod users;
+pub mod webhooks;
 
 use std::path::PathBuf;
 use std::time::Duration;

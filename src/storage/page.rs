@@ -11,7 +11,18 @@ pub(super) struct Keyset {
     pub(super) limit: i64,
 }
 
-pub(super) fn keyset(select: &str, id: &str, parameters: u8, request: &PageRequest) -> Keyset {
+/// What a list is ordered by.
+pub(super) struct Key {
+    pub(super) column: &'static str,
+    /// The key of the object that the cursor, the parameter of this number, names.
+    pub(super) of_cursor: fn(u8) -> String,
+}
+
+pub(super) fn keyset(select: &str, id: &'static str, parameters: u8, request: &PageRequest) -> Keyset {
+    keyset_by(select, &Key { column: id, of_cursor: |at| format!("${at}") }, parameters, request)
+}
+
+pub(super) fn keyset_by(select: &str, key: &Key, parameters: u8, request: &PageRequest) -> Keyset {
     let (cursor, backwards) = match &request.cursor {
         None => (None, false),
         Some(Cursor::After(id)) => (Some(id.clone()), false),
@@ -19,7 +30,10 @@ pub(super) fn keyset(select: &str, id: &str, parameters: u8, request: &PageReque
     };
     let ascending = (request.order == Order::Ascending) != backwards;
     let (comparison, direction) = if ascending { (">", "ASC") } else { ("<", "DESC") };
-    let (at, limit) = (parameters + 1, parameters + 2);
-    let sql = format!("{select} AND (CAST(${at} AS TEXT) IS NULL OR {id} {comparison} ${at}) ORDER BY {id} {direction} LIMIT ${limit}");
+    let (column, at, limit) = (key.column, parameters + 1, parameters + 2);
+    let cursor_key = (key.of_cursor)(at);
+    let sql = format!(
+        "{select} AND (CAST(${at} AS TEXT) IS NULL OR {column} {comparison} {cursor_key}) ORDER BY {column} {direction} LIMIT ${limit}"
+    );
     Keyset { sql: AssertSqlSafe(sql), cursor, limit: i64::from(request.limit) + 1 }
 }

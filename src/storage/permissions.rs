@@ -5,7 +5,7 @@ use super::page::keyset;
 use super::{Result, StoreError, Tx, on, stored};
 use crate::domain::id::PermissionId;
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::permission::{Permission, Slug};
+use crate::domain::permission::{HolderKind, Permission, Slug};
 use crate::domain::text::Name;
 use crate::domain::timestamp::Timestamp;
 
@@ -16,6 +16,7 @@ struct Row {
     name: String,
     description: Option<String>,
     resource_server: Option<String>,
+    grantable_to: String,
     created_at: i64,
     updated_at: i64,
     version: i64,
@@ -33,6 +34,8 @@ impl TryFrom<Row> for Permission {
             system: false,
             resource_type_slug: "organization".into(),
             resource_server: row.resource_server,
+            grantable_to: HolderKind::parse_all(row.grantable_to.split(' '))
+                .map_err(|_kind| StoreError::Unreadable(format!("permission {} grantable_to", row.id)))?,
             created_at: Timestamp::from_millis(row.created_at),
             updated_at: Timestamp::from_millis(row.updated_at),
             version: row.version,
@@ -54,7 +57,7 @@ pub async fn list(tx: &mut Tx, request: &PageRequest) -> Result<Page<Permission>
 }
 
 pub async fn all(tx: &mut Tx) -> Result<Vec<Permission>> {
-    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as("SELECT * FROM permission").fetch_all(connection))?;
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as("SELECT * FROM permission ORDER BY slug").fetch_all(connection))?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
@@ -73,14 +76,15 @@ pub async fn any_for_resource_server(tx: &mut Tx, identifier: &str) -> Result<bo
 }
 
 pub async fn insert(tx: &mut Tx, permission: &Permission) -> Result<()> {
-    let sql = "INSERT INTO permission (id, slug, name, description, resource_server, created_at, updated_at, version) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let sql = "INSERT INTO permission (id, slug, name, description, resource_server, grantable_to, created_at, updated_at, version) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     on!(tx, |connection| sqlx::query(sql)
         .bind(permission.id.to_string())
         .bind(permission.slug.as_str())
         .bind(permission.name.as_str())
         .bind(&permission.description)
         .bind(&permission.resource_server)
+        .bind(kinds(permission))
         .bind(permission.created_at.millis())
         .bind(permission.updated_at.millis())
         .bind(permission.version)
@@ -89,11 +93,12 @@ pub async fn insert(tx: &mut Tx, permission: &Permission) -> Result<()> {
 }
 
 pub async fn update(tx: &mut Tx, permission: &Permission) -> Result<()> {
-    let sql = "UPDATE permission SET name = $2, description = $3, updated_at = $4, version = $5 WHERE id = $1";
+    let sql = "UPDATE permission SET name = $2, description = $3, grantable_to = $4, updated_at = $5, version = $6 WHERE id = $1";
     on!(tx, |connection| sqlx::query(sql)
         .bind(permission.id.to_string())
         .bind(permission.name.as_str())
         .bind(&permission.description)
+        .bind(kinds(permission))
         .bind(permission.updated_at.millis())
         .bind(permission.version)
         .execute(connection))
@@ -102,4 +107,8 @@ pub async fn update(tx: &mut Tx, permission: &Permission) -> Result<()> {
 
 pub async fn delete(tx: &mut Tx, id: PermissionId) -> Result<()> {
     on!(tx, |connection| sqlx::query("DELETE FROM permission WHERE id = $1").bind(id.to_string()).execute(connection)).map(drop)
+}
+
+fn kinds(permission: &Permission) -> String {
+    permission.grantable_to.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" ")
 }

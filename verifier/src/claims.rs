@@ -78,7 +78,7 @@ pub struct InsufficientScope(pub String);
 
 impl AccessToken {
     /// The names Chancery itself sets; a resource server's static claims may not use them.
-    pub const RESERVED: [&'static str; 21] = [
+    pub const RESERVED: [&'static str; 23] = [
         "iss",
         "sub",
         "aud",
@@ -100,6 +100,8 @@ impl AccessToken {
         "auth_time",
         "acr",
         "active",
+        "token_type",
+        "username",
     ];
 
     /// The organization's id, `org_…`.

@@ -2,6 +2,7 @@
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -13,6 +14,22 @@ pub struct Answer {
     status: u16,
     body: String,
     version: Option<i64>,
+}
+
+/// A page of a list.
+#[derive(Serialize, JsonSchema)]
+#[serde(tag = "object", rename = "list")]
+#[schemars(rename = "list.{T}")]
+pub struct List<T> {
+    data: Vec<T>,
+    list_metadata: ListMetadata,
+}
+
+/// The ids between which the page lies; null where the list ends.
+#[derive(Serialize, JsonSchema)]
+pub struct ListMetadata {
+    before: Option<String>,
+    after: Option<String>,
 }
 
 impl Answer {
@@ -28,19 +45,8 @@ impl Answer {
         Self { status: StatusCode::NO_CONTENT.as_u16(), body: String::new(), version: None }
     }
 
-    pub fn list<T: Serialize>(page: &Page<T>) -> Self {
-        #[derive(Serialize)]
-        struct ListMetadata<'a> {
-            before: &'a Option<String>,
-            after: &'a Option<String>,
-        }
-        #[derive(Serialize)]
-        #[serde(tag = "object", rename = "list")]
-        struct List<'a, T> {
-            data: &'a [T],
-            list_metadata: ListMetadata<'a>,
-        }
-        Self::ok(&List { data: &page.data, list_metadata: ListMetadata { before: &page.before, after: &page.after } })
+    pub fn list<T: Serialize>(page: Page<T>) -> Self {
+        Self::ok(&List { data: page.data, list_metadata: ListMetadata { before: page.before, after: page.after } })
     }
 
     /// The version `If-Match` may name.

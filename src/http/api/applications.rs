@@ -1,70 +1,128 @@
 //! `/connect/applications`.
 use axum::extract::Path;
-use chancery_verifier::{Scope, ScopeToken};
-use serde::de::IgnoredAny;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::answer::Answer;
+use super::answer::{Answer, List};
 use super::call::Call;
 use super::client_secrets::SecretView;
 use super::error::Stop;
-use super::json::nullable;
+use super::json::{Ignored, nullable};
 use crate::authority::caller::Operation;
-use crate::authority::error::Error;
-use crate::domain::application::{Application, ApplicationChange, ClientAuthenticationMethod, NewApplication, check_access_token_ttl};
+use crate::domain::api_key::Grant;
+use crate::domain::application::{
+    Application, ApplicationChange, ApplicationType, ClientAuthenticationMethod, NewApplication, check_access_token_ttl,
+};
 use crate::domain::management_key::Power;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
+use crate::http::reference::Routes;
+
+pub fn routes() -> Routes {
+    let example =
+        || json!({ "application_type": "m2m", "name": "Backend", "organization_id": "org_01KAJ2M3N4P5Q6R7S8T9V0W1X2", "scopes": [] });
+    Routes::new("Applications")
+        .get("/connect/applications", list, "List applications", |op| {
+            op.pages()
+                .query("organization_id", "Of one organization.")
+                .query("registration_types", "Taken for the SDKs, without effect.")
+                .answers::<List<Application>>()
+        })
+        .post("/connect/applications", create, "Register an application", |op| {
+            op.about("The answer holds the first client secret in plain text, this once.")
+                .takes::<CreateBody>(example())
+                .creates::<CreatedView>()
+        })
+        .get("/connect/applications/{id}", find, "Find an application", |op| op.about("By id or client_id.").answers::<Application>())
+        .put("/connect/applications/{id}", update, "Change an application", |op| {
+            op.about("What is left out stays as it is. scopes: null is unchanged, [] clears.")
+                .takes::<UpdateBody>(json!({ "name": "Backend" }))
+                .answers::<Application>()
+        })
+        .delete("/connect/applications/{id}", delete, "Delete an application", |op| {
+            op.about("Its secrets and every token they obtained are dead at once.")
+        })
+        .post("/connect/applications/{id}/disable", disable, "Disable an application", |op| op.answers::<Application>())
+        .post("/connect/applications/{id}/enable", enable, "Enable an application", |op| op.answers::<Application>())
+        .post("/connect/applications/{id}/revoke_tokens", revoke_tokens, "Revoke the tokens of an application", |op| {
+            op.answers::<Application>()
+        })
+}
 
 const fn write(name: &'static str) -> Operation {
     Operation { name, power: Power::ApplicationsWrite }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewApplication")]
 struct CreateBody {
+    /// `m2m`.
     #[serde(default)]
+    #[schemars(with = "Option<ApplicationType>")]
     application_type: Option<String>,
+    #[schemars(with = "Name")]
     name: String,
     organization_id: String,
     #[serde(default)]
+    #[schemars(length(max = 1000))]
     description: Option<String>,
+    /// Permissions of the catalogue; `*` is all there are.
     #[serde(default)]
+    #[schemars(length(max = 100))]
     scopes: Option<Vec<String>>,
+    /// The slug of a preset, whose permissions it gets too.
     #[serde(default)]
+    preset: Option<String>,
+    /// Seconds; the default is 300.
+    #[serde(default)]
+    #[schemars(range(min = 60, max = 3600))]
     access_token_ttl: Option<u32>,
+    /// Identifiers of resource servers; null is any.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 100))]
     resources: Option<Vec<String>>,
     #[serde(default)]
+    #[schemars(with = "Option<Vec<ClientAuthenticationMethod>>", length(min = 1))]
     token_endpoint_auth_methods: Option<Vec<String>>,
+    /// Whether to make the first client secret; true unless said otherwise.
     #[serde(default)]
     create_secret: Option<bool>,
 }
 
 /// The ignored members are the WorkOS SDKs', which have no meaning here.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ApplicationChange")]
 struct UpdateBody {
     #[serde(default)]
+    #[schemars(with = "Option<Name>")]
     name: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
+    #[schemars(length(max = 1000))]
     description: Option<Option<String>>,
     /// `null` is unchanged: one SDK sends it for whatever its caller left out.
     #[serde(default)]
+    #[schemars(length(max = 100))]
     scopes: Option<Vec<String>>,
     #[serde(default, deserialize_with = "nullable")]
+    #[schemars(range(min = 60, max = 3600))]
     access_token_ttl: Option<Option<u32>>,
     #[serde(default, deserialize_with = "nullable")]
+    #[schemars(length(min = 1, max = 100))]
     resources: Option<Option<Vec<String>>>,
     #[serde(default)]
+    #[schemars(with = "Option<Vec<ClientAuthenticationMethod>>", length(min = 1))]
     token_endpoint_auth_methods: Option<Vec<String>>,
     #[serde(default, rename = "redirect_uris")]
-    _redirect_uris: Option<IgnoredAny>,
+    _redirect_uris: Option<Ignored>,
     #[serde(default, rename = "cors_origins")]
-    _cors_origins: Option<IgnoredAny>,
+    _cors_origins: Option<Ignored>,
 }
 
 /// An application with its first secret, this once.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "connect_application.created")]
 struct CreatedView<'a> {
     #[serde(flatten)]
     application: &'a Application,
@@ -74,20 +132,6 @@ struct CreatedView<'a> {
 
 fn answer(application: &Application) -> Answer {
     Answer::ok(application).version(application.version)
-}
-
-fn parse_scope(scopes: &[String]) -> Result<Scope, FieldError> {
-    let token = |text: &String| {
-        ScopeToken::parse(text)
-            .map_err(|_grammar| FieldError::new("invalid_scope", "scopes", "each of scopes is one permission's slug, as in threads:read"))
-    };
-    if scopes.len() > 100 {
-        return Err(FieldError::new("too_many", "scopes", "scopes takes at most 100 permissions"));
-    }
-    if scopes.iter().any(|scope| scope == "*") {
-        return Err(FieldError::new("unknown_permission", "scopes", "scopes takes permissions by name; * is none"));
-    }
-    scopes.iter().map(token).collect()
 }
 
 fn parse_methods(names: Option<Vec<String>>) -> Result<Option<Vec<ClientAuthenticationMethod>>, FieldError> {
@@ -112,7 +156,7 @@ fn check_resources(resources: Option<&Vec<String>>) -> Result<(), FieldError> {
 pub async fn list(call: Call) -> Result<Answer, Stop> {
     let page = call.query.page()?;
     let applications = call.app.authority.list_applications(call.caller(), call.query.get("organization_id"), &page).await?;
-    Ok(Answer::list(&applications))
+    Ok(Answer::list(applications))
 }
 
 pub async fn find(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
@@ -128,11 +172,10 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
     check_access_token_ttl(body.access_token_ttl)?;
     check_resources(body.resources.as_ref())?;
     let new = NewApplication {
-        // An id that is none names no organization.
-        organization_id: body.organization_id.parse().map_err(|_id| Error::NotFound("organization"))?,
+        organization_id: body.organization_id,
         name: Name::parse("name", &body.name)?,
         description: parse_optional("description", body.description.as_deref(), MAX_DESCRIPTION)?,
-        scope: parse_scope(&body.scopes.unwrap_or_default())?,
+        grant: Grant { permissions: body.scopes.unwrap_or_default(), preset: body.preset },
         access_token_ttl: body.access_token_ttl,
         resources: body.resources,
         token_endpoint_auth_methods: parse_methods(body.token_endpoint_auth_methods)?.unwrap_or(ClientAuthenticationMethod::ALL.to_vec()),
@@ -159,7 +202,7 @@ pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> 
     let change = ApplicationChange {
         name: body.name.map(|name| Name::parse("name", &name)).transpose()?,
         description,
-        scope: body.scopes.map(|scopes| parse_scope(&scopes)).transpose()?,
+        grant: body.scopes.map(|permissions| Grant { permissions, preset: None }),
         access_token_ttl: body.access_token_ttl,
         resources: body.resources,
         token_endpoint_auth_methods: parse_methods(body.token_endpoint_auth_methods)?,

@@ -1,4 +1,5 @@
 //! One call of the management surface: who calls, with what, and the way to begin a change or be given the answer from before.
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
@@ -55,16 +56,14 @@ impl FromRequest<Arc<App>> for Call {
         if ["access_token", "api_key"].iter().any(|name| query.get(name).is_some()) {
             return Err(Stop::Problem(StatusCode::BAD_REQUEST, Problem::new("credential_in_url", "a credential never goes in the URL")));
         }
-        let caller = caller(app, &parts.headers)?;
+        let caller = acting(caller(app, &parts.headers)?, &parts.headers)?;
         let body = read(&parts.headers, body, MAX_BODY_BYTES).await?;
-        if parts.headers.contains_key("chancery-acting-user") {
-            // There are no members yet, so nobody is an admin.
-            let message = "Chancery-Acting-User does not name an active admin of the organization";
-            return Err(Error::forbidden("not_an_admin", message).into());
-        }
+        let acting_user = caller.acting_user().map_or_else(String::new, |user| user.to_string());
         let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
         let idempotency = match parts.method {
-            Method::POST => idempotency(&parts.headers, &[parts.method.as_str().as_bytes(), target.as_bytes(), &body])?,
+            Method::POST => {
+                idempotency(&parts.headers, &[parts.method.as_str().as_bytes(), target.as_bytes(), &body, acting_user.as_bytes()])?
+            }
             _ => None,
         };
         let json = match content_type(&parts.headers) {
@@ -87,6 +86,19 @@ impl Call {
         &self.inner.caller
     }
 
+    pub fn source_ip(&self) -> Option<IpAddr> {
+        self.inner.source_ip
+    }
+
+    /// The body of a call that changes nothing.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Stop> {
+        if !self.json {
+            let problem = Problem::new("not_json", "the body must be application/json");
+            return Err(Stop::Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem));
+        }
+        json::parse(&self.body)
+    }
+
     /// Asks whether the caller may do this at all, before anything he sent is looked at.
     pub async fn authorize(self, operation: Operation, target: Option<&str>) -> Result<Authorized, Stop> {
         let authorized = Authorized { call: self, operation, target: target.map(str::to_owned) };
@@ -100,11 +112,7 @@ impl Call {
 impl Authorized {
     /// The body as JSON; no body is an empty object.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Stop> {
-        if !self.call.json {
-            let problem = Problem::new("not_json", "the body must be application/json");
-            return Err(Stop::Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem));
-        }
-        json::parse(&self.call.body)
+        self.call.json()
     }
 
     /// Begins the change, or stops with the answer that was given before.
@@ -151,6 +159,15 @@ fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Stop> {
     let token = value.to_str().ok().and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let caller = token.and_then(|(_, token)| app.authority.find_caller(&Secret::presented(token.trim())));
     caller.ok_or(Stop::Unauthenticated { presented: true })
+}
+
+/// `Chancery-Acting-User: user_…`, once. Whether that user is an admin is asked where it is known of which organization.
+fn acting(caller: Caller, headers: &HeaderMap) -> Result<Caller, Stop> {
+    let mut values = headers.get_all("chancery-acting-user").iter();
+    let Some(value) = values.next() else { return Ok(caller) };
+    let user = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|_| values.next().is_none());
+    let not_an_admin = || Error::forbidden("not_an_admin", "Chancery-Acting-User takes one user's id, user_…, of an active admin");
+    Ok(caller.acting_for(user.ok_or_else(not_an_admin)?))
 }
 
 fn idempotency(headers: &HeaderMap, request: &[&[u8]]) -> Result<Option<Idempotency>, Stop> {

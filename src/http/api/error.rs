@@ -82,6 +82,7 @@ impl From<Error> for Stop {
                 return Self::Problem(StatusCode::CONFLICT, Problem { activates_at: until, ..Problem::new(code, message) });
             }
             Error::Forbidden { code, .. } => (StatusCode::FORBIDDEN, code),
+            Error::Unauthenticated => return Self::Unauthenticated { presented: true },
             Error::InvalidCursor => (StatusCode::BAD_REQUEST, "invalid_cursor"),
             Error::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Error::VersionMismatch => (StatusCode::PRECONDITION_FAILED, "version_mismatch"),

@@ -1,49 +1,21 @@
 //! `GET /events`.
-use serde::Serialize;
-use serde_json::value::RawValue;
-
-use super::answer::Answer;
+use super::answer::{Answer, List};
 use super::call::Call;
 use super::error::Stop;
+use super::json::parse_time;
 use crate::domain::event::{Event, EventFilter};
-use crate::domain::id::EventId;
-use crate::domain::page::Page;
-use crate::domain::text::FieldError;
-use crate::domain::timestamp::Timestamp;
+use crate::http::reference::Routes;
 
-#[derive(Serialize)]
-#[serde(tag = "object", rename = "event")]
-struct EventView {
-    id: EventId,
-    event: String,
-    data: Box<RawValue>,
-    created_at: Timestamp,
-    context: ContextView,
-}
-
-#[derive(Serialize)]
-struct ContextView {
-    actor: ActorView,
-}
-
-#[derive(Serialize)]
-struct ActorView {
-    id: String,
-    source: String,
-    name: Option<String>,
-}
-
-impl From<Event> for EventView {
-    fn from(event: Event) -> Self {
-        let data = RawValue::from_string(event.data).unwrap_or_default();
-        let actor = ActorView { id: event.actor_id, source: event.actor_source, name: event.actor_name };
-        Self { id: event.id, event: event.event, data, created_at: event.created_at, context: ContextView { actor } }
-    }
-}
-
-fn parse_time(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, FieldError> {
-    let invalid = || FieldError::new("invalid_time", field, format!("{field} takes an RFC 3339 time, as in 2026-11-21T00:00:00Z"));
-    text.map(|text| Timestamp::parse(text).ok_or_else(invalid)).transpose()
+pub fn routes() -> Routes {
+    Routes::new("Events").get("/events", list, "List events", |op| {
+        op.about("One for every change, in the order of the chain. With order=asc, after follows it.")
+            .pages()
+            .query("events", "Names, with commas between them; empty is all.")
+            .query("organization_id", "Of one organization.")
+            .query("range_start", "Not before this time, RFC 3339.")
+            .query("range_end", "Before this time, RFC 3339.")
+            .answers::<List<Event>>()
+    })
 }
 
 /// With `order=asc`, `after` follows the chain.
@@ -56,6 +28,5 @@ pub async fn list(call: Call) -> Result<Answer, Stop> {
         from: parse_time("range_start", call.query.get("range_start"))?,
         to: parse_time("range_end", call.query.get("range_end"))?,
     };
-    let Page { data, before, after } = call.app.authority.list_events(call.caller(), &filter, &page).await?;
-    Ok(Answer::list(&Page { data: data.into_iter().map(EventView::from).collect(), before, after }))
+    Ok(Answer::list(call.app.authority.list_events(call.caller(), &filter, &page).await?))
 }

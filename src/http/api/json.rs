@@ -1,14 +1,18 @@
 //! Reading a JSON body: malformed is 400; a member that nobody knows, or of another type, is 422 and named; the input is never echoed.
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use axum::http::StatusCode;
-use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 
 use super::error::{Problem, Stop};
 use crate::authority::error::Error;
 use crate::domain::text::FieldError;
+use crate::domain::timestamp::Timestamp;
+use crate::http::reference::anything;
 
 /// # Errors
 /// 400 or 422.
@@ -118,4 +122,38 @@ impl<'de> Deserialize<'de> for Checked {
 /// For a member where left out and `null` mean two things: `None`, `Some(None)` and `Some(Some(value))`.
 pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// A member that the SDKs send and that means nothing here: taken, and not looked at.
+pub struct Ignored;
+
+impl<'de> Deserialize<'de> for Ignored {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+impl JsonSchema for Ignored {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ignored".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        anything()
+    }
+}
+
+/// A time in a body: RFC 3339 with any offset.
+///
+/// # Errors
+/// A [`FieldError`] for `field`.
+pub fn parse_time(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, FieldError> {
+    let invalid = || {
+        FieldError::new("invalid_time", field, format!("{field} takes an RFC 3339 time, as in 2027-01-31T00:00:00Z, before the year 3000"))
+    };
+    text.map(|text| Timestamp::parse(text).ok_or_else(invalid)).transpose()
 }

@@ -1,5 +1,6 @@
-//! The management surface: JSON in, JSON out, errors as RFC 9457; one file per resource.
+//! The management surface: JSON in, JSON out, errors as RFC 9457; one file per resource, its routes first.
 mod answer;
+mod api_keys;
 mod applications;
 mod call;
 mod client_secrets;
@@ -7,44 +8,40 @@ mod error;
 mod events;
 mod json;
 mod management_keys;
+mod memberships;
 mod organizations;
 mod page;
 mod permissions;
+mod presets;
 mod resource_servers;
+mod settings;
 mod signing_keys;
+mod users;
+mod validations;
+mod webhooks;
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::routing::{delete, get, post};
-
-use super::App;
+use super::reference::Routes;
 pub use error::Problem;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/organizations", get(organizations::list).post(organizations::create))
-        .route("/organizations/{id}", get(organizations::find).put(organizations::update).delete(organizations::delete))
-        .route("/organizations/external_id/{external_id}", get(organizations::find_by_external_id))
-        .route("/organizations/{id}/suspend", post(organizations::suspend))
-        .route("/organizations/{id}/reactivate", post(organizations::reactivate))
-        .route("/connect/applications", get(applications::list).post(applications::create))
-        .route("/connect/applications/{id}", get(applications::find).put(applications::update).delete(applications::delete))
-        .route("/connect/applications/{id}/disable", post(applications::disable))
-        .route("/connect/applications/{id}/enable", post(applications::enable))
-        .route("/connect/applications/{id}/revoke_tokens", post(applications::revoke_tokens))
-        .route("/connect/applications/{id}/client_secrets", get(client_secrets::list).post(client_secrets::create))
-        .route("/connect/applications/{id}/client_secrets/rotate", post(client_secrets::rotate))
-        .route("/connect/applications/{id}/client_secrets/rotate/cancel", post(client_secrets::cancel_rotation))
-        .route("/connect/client_secrets/{id}", delete(client_secrets::delete))
-        .route("/authorization/permissions", get(permissions::list).post(permissions::create))
-        .route("/authorization/permissions/{slug}", get(permissions::find).patch(permissions::update).delete(permissions::delete))
-        .route("/resource_servers", get(resource_servers::list).post(resource_servers::create))
-        .route("/resource_servers/{id}", get(resource_servers::find).patch(resource_servers::update).delete(resource_servers::delete))
-        .route("/management_keys", get(management_keys::list).post(management_keys::create))
-        .route("/management_keys/{id}", delete(management_keys::delete))
-        .route("/signing_keys", get(signing_keys::list))
-        .route("/signing_keys/rotate", post(signing_keys::rotate))
-        .route("/signing_keys/{kid}/revoke", post(signing_keys::revoke))
-        .route("/events", get(events::list))
+pub fn routes() -> Routes {
+    organizations::routes()
+        .merge(settings::routes())
+        .merge(users::routes())
+        .merge(memberships::routes())
+        .merge(applications::routes())
+        .merge(client_secrets::routes())
+        .merge(api_keys::routes())
+        .merge(validations::routes())
+        .merge(permissions::routes())
+        .merge(presets::routes())
+        .merge(resource_servers::routes())
+        .merge(events::routes())
+        .merge(webhooks::routes())
+        .merge(management_keys::routes())
+        .merge(signing_keys::routes())
+}
+
+/// Whether a POST there changes nothing that is stored.
+pub fn only_reads(path: &str) -> bool {
+    path.ends_with(validations::PATH)
 }

@@ -1,55 +1,93 @@
 //! `/organizations`.
 use axum::extract::Path;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::json;
 
-use super::answer::Answer;
+use super::answer::{Answer, List};
 use super::call::Call;
 use super::error::Stop;
-use super::json::nullable;
+use super::json::{Ignored, nullable};
 use crate::authority::caller::Operation;
 use crate::domain::management_key::Power;
-use crate::domain::organization::{Metadata, NewOrganization, Organization, OrganizationChange, check_metadata};
+use crate::domain::metadata::{Metadata, check_metadata};
+use crate::domain::organization::{NewOrganization, Organization, OrganizationChange};
+use crate::domain::page::Page;
 use crate::domain::text::{MAX_EXTERNAL_ID, Name, parse_optional};
+use crate::http::reference::Routes;
+
+pub fn routes() -> Routes {
+    let example = || json!({ "name": "Acme", "external_id": "customer-42", "metadata": { "plan": "paid" } });
+    Routes::new("Organizations")
+        .get("/organizations", list, "List organizations", |op| {
+            op.pages()
+                .query("search", "A part of the name.")
+                .query("domains", "Domains, with commas between them: no organization has any.")
+                .answers::<List<Organization>>()
+        })
+        .post("/organizations", create, "Register an organization", |op| op.takes::<CreateBody>(example()).creates::<Organization>())
+        .get("/organizations/{id}", find, "Find an organization", |op| op.answers::<Organization>())
+        .put("/organizations/{id}", update, "Change an organization", |op| {
+            op.about("What is left out stays as it is; null clears.")
+                .takes::<UpdateBody>(json!({ "name": "Acme Ltd" }))
+                .answers::<Organization>()
+        })
+        .delete("/organizations/{id}", delete, "Delete an organization", |op| {
+            op.about("With everything under it: its applications, keys, memberships and tokens are dead at once.")
+        })
+        .get("/organizations/external_id/{external_id}", find_by_external_id, "Find an organization by its external id", |op| {
+            op.answers::<Organization>()
+        })
+        .post("/organizations/{id}/suspend", suspend, "Suspend an organization", |op| {
+            op.about("Nothing of it works until it is reactivated; tokens from before stay dead.").answers::<Organization>()
+        })
+        .post("/organizations/{id}/reactivate", reactivate, "Reactivate an organization", |op| op.answers::<Organization>())
+}
 
 const fn write(name: &'static str) -> Operation {
     Operation { name, power: Power::OrganizationsWrite }
 }
 
 /// The ignored members are the WorkOS SDKs', which have no meaning here.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewOrganization")]
 struct CreateBody {
+    #[schemars(with = "Name")]
     name: String,
     #[serde(default)]
+    #[schemars(length(max = 255))]
     external_id: Option<String>,
     #[serde(default)]
     metadata: Option<Metadata>,
     #[serde(default, rename = "domain_data")]
-    _domain_data: Option<IgnoredAny>,
+    _domain_data: Option<Ignored>,
     #[serde(default, rename = "domains")]
-    _domains: Option<IgnoredAny>,
+    _domains: Option<Ignored>,
     #[serde(default, rename = "allow_profiles_outside_organization")]
-    _allow_profiles_outside_organization: Option<IgnoredAny>,
+    _allow_profiles_outside_organization: Option<Ignored>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "OrganizationChange")]
 struct UpdateBody {
     #[serde(default)]
+    #[schemars(with = "Option<Name>")]
     name: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
+    #[schemars(length(max = 255))]
     external_id: Option<Option<String>>,
     #[serde(default, deserialize_with = "nullable")]
     metadata: Option<Option<Metadata>>,
     #[serde(default, rename = "domain_data")]
-    _domain_data: Option<IgnoredAny>,
+    _domain_data: Option<Ignored>,
     #[serde(default, rename = "domains")]
-    _domains: Option<IgnoredAny>,
+    _domains: Option<Ignored>,
     #[serde(default, rename = "allow_profiles_outside_organization")]
-    _allow_profiles_outside_organization: Option<IgnoredAny>,
+    _allow_profiles_outside_organization: Option<Ignored>,
     #[serde(default, rename = "stripe_customer_id")]
-    _stripe_customer_id: Option<IgnoredAny>,
+    _stripe_customer_id: Option<Ignored>,
 }
 
 fn answer(organization: &Organization) -> Answer {
@@ -58,8 +96,11 @@ fn answer(organization: &Organization) -> Answer {
 
 pub async fn list(call: Call) -> Result<Answer, Stop> {
     let page = call.query.page()?;
-    let organizations = call.app.authority.list_organizations(call.caller(), call.query.get("search"), &page).await?;
-    Ok(Answer::list(&organizations))
+    // No organization has domains here, so none has any of these.
+    if call.query.get("domains").is_some() {
+        return Ok(Answer::list(Page::<Organization>::empty()));
+    }
+    Ok(Answer::list(call.app.authority.list_organizations(call.caller(), call.query.get("search"), &page).await?))
 }
 
 pub async fn find(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {

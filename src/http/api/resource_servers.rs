@@ -1,10 +1,11 @@
 //! `/resource_servers`.
 use axum::extract::Path;
 use chancery_verifier::{Algorithm, TokenType};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::answer::Answer;
+use super::answer::{Answer, List};
 use super::call::Call;
 use super::error::Stop;
 use super::json::nullable;
@@ -16,50 +17,81 @@ use crate::domain::resource_server::{
     parse_token_type,
 };
 use crate::domain::text::{FieldError, Name};
+use crate::http::reference::Routes;
+
+pub fn routes() -> Routes {
+    let example = || json!({ "identifier": "https://api.example.com", "name": "API", "preset": "default" });
+    Routes::new("Resource servers")
+        .get("/resource_servers", list, "List resource servers", |op| op.pages().answers::<List<ResourceServer>>())
+        .post("/resource_servers", create, "Register a resource server", |op| op.takes::<CreateBody>(example()).creates::<ResourceServer>())
+        .get("/resource_servers/{id}", find, "Find a resource server", |op| op.answers::<ResourceServer>())
+        .patch("/resource_servers/{id}", update, "Change a resource server", |op| {
+            op.about("A changed algorithm takes effect at activates_at, when every verifier can have its key.")
+                .takes::<UpdateBody>(json!({ "access_token_ttl": 600 }))
+                .answers::<ResourceServer>()
+        })
+        .delete("/resource_servers/{id}", delete, "Remove a resource server", |op| op.about("One that anything names stays: 409."))
+}
 
 const fn write(name: &'static str) -> Operation {
     Operation { name, power: Power::ResourceServersWrite }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewResourceServer")]
 struct CreateBody {
+    /// The audience of its tokens: an absolute URI without a fragment (RFC 8707 §2).
+    #[schemars(length(min = 1, max = 200), extend("format" = "uri"))]
     identifier: String,
+    #[schemars(with = "Name")]
     name: String,
     #[serde(default)]
+    #[schemars(extend("enum" = ["default", "spring", "aws-apigw", "apisix", "dotnet", "kubernetes", "hasura", "postgrest", null]))]
     preset: Option<String>,
     #[serde(default)]
+    #[schemars(extend("enum" = ["ES256", "EdDSA", "RS256", "PS256", null]))]
     signing_alg: Option<String>,
     #[serde(default)]
+    #[schemars(extend("enum" = ["at+jwt", "JWT", null]))]
     token_typ: Option<String>,
     #[serde(default)]
+    #[schemars(range(min = 60, max = 3600))]
     access_token_ttl: Option<u32>,
     #[serde(default)]
     claims: Option<Map<String, Value>>,
     #[serde(default)]
     default: Option<bool>,
     #[serde(default)]
+    #[schemars(extend("enum" = [false, null]))]
     status_enforcing: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ResourceServerChange")]
 struct UpdateBody {
     #[serde(default)]
+    #[schemars(with = "Option<Name>")]
     name: Option<String>,
     #[serde(default)]
+    #[schemars(extend("enum" = ["default", "spring", "aws-apigw", "apisix", "dotnet", "kubernetes", "hasura", "postgrest", null]))]
     preset: Option<String>,
     #[serde(default)]
+    #[schemars(extend("enum" = ["ES256", "EdDSA", "RS256", "PS256", null]))]
     signing_alg: Option<String>,
     #[serde(default)]
+    #[schemars(extend("enum" = ["at+jwt", "JWT", null]))]
     token_typ: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
+    #[schemars(range(min = 60, max = 3600))]
     access_token_ttl: Option<Option<u32>>,
     #[serde(default)]
     claims: Option<Map<String, Value>>,
     #[serde(default)]
     default: Option<bool>,
     #[serde(default)]
+    #[schemars(extend("enum" = [false, null]))]
     status_enforcing: Option<bool>,
 }
 
@@ -94,7 +126,7 @@ fn answer(server: &ResourceServer) -> Answer {
 
 pub async fn list(call: Call) -> Result<Answer, Stop> {
     let page = call.query.page()?;
-    Ok(Answer::list(&call.app.authority.list_resource_servers(call.caller(), &page).await?))
+    Ok(Answer::list(call.app.authority.list_resource_servers(call.caller(), &page).await?))
 }
 
 pub async fn find(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {

@@ -1,25 +1,44 @@
 //! `/signing_keys`.
 use axum::extract::Path;
 use chancery_verifier::Algorithm;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
-use super::answer::Answer;
+use super::answer::{Answer, List};
 use super::call::Call;
 use super::error::Stop;
 use crate::authority::caller::Operation;
 use crate::domain::management_key::Power;
 use crate::domain::page::Page;
 use crate::domain::resource_server::parse_algorithm;
+use crate::domain::signing_key::SigningKey;
+use crate::http::reference::Routes;
+
+pub fn routes() -> Routes {
+    Routes::new("Signing keys")
+        .get("/signing_keys", list, "List signing keys", |op| op.answers::<List<SigningKey>>())
+        .post("/signing_keys/rotate", rotate, "Rotate a signing key", |op| {
+            op.about("The published successor signs from now on. While its lead runs: 409 with activates_at, unless forced.")
+                .takes::<RotateBody>(json!({}))
+                .answers::<SigningKey>()
+        })
+        .post("/signing_keys/{kid}/revoke", revoke, "Revoke a signing key", |op| {
+            op.about("Compromised: out of the key set at once, its successor promoted.").answers::<SigningKey>()
+        })
+}
 
 const fn write(name: &'static str) -> Operation {
     Operation { name, power: Power::SigningKeysWrite }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SigningKeyRotation")]
 struct RotateBody {
     /// ES256 unless said otherwise.
     #[serde(default)]
+    #[schemars(extend("enum" = ["ES256", "EdDSA", "RS256", "PS256", null]))]
     alg: Option<String>,
     #[serde(default)]
     force: Option<bool>,
@@ -28,7 +47,7 @@ struct RotateBody {
 /// All of them on one page: there are few.
 pub async fn list(call: Call) -> Result<Answer, Stop> {
     let data = call.app.authority.list_signing_keys(call.caller()).await?;
-    Ok(Answer::list(&Page { data, before: None, after: None }))
+    Ok(Answer::list(Page { data, before: None, after: None }))
 }
 
 pub async fn rotate(call: Call) -> Result<Answer, Stop> {

@@ -52,7 +52,7 @@ pub fn client(app: &App, headers: &HeaderMap, form: &Form, source: Option<IpAddr
 pub fn asker(app: &App, headers: &HeaderMap, form: &Form, source: Option<IpAddr>, power: Power) -> Result<Asker, OauthError> {
     let caller = match presented(headers, form)? {
         Presented::Client(credentials) => {
-            return authenticate(app, &credentials, source).map(|client| Asker::Application(client.application));
+            return authenticate(app, &credentials, source).map(Asker::Client);
         }
         Presented::Nothing => return Err(invalid_client(app)),
         Presented::Bearer(value) => app.authority.find_caller(&value).ok_or_else(|| throttled(app, source, OauthError::InvalidBearer))?,
@@ -70,7 +70,7 @@ fn authenticate(app: &App, credentials: &ClientCredentials, source: Option<IpAdd
 }
 
 fn invalid_client(app: &App) -> OauthError {
-    OauthError::InvalidClient(app.authority.settings.issuer.clone())
+    OauthError::InvalidClient(app.authority.deployment.issuer.clone())
 }
 
 /// A source that fails too often is told so. Who has the right secret is never held up, not even from the same address (case 96).

@@ -113,6 +113,7 @@ impl From<IssueError> for OauthError {
             IssueError::UnknownTarget => Self::InvalidTarget("the resource is unknown, or not granted to this client"),
             IssueError::AmbiguousTarget => Self::InvalidTarget("several resources are possible: name one with the resource parameter"),
             IssueError::OtherOrganization => Self::InvalidRequest("the organization is not this client's"),
+            IssueError::NoKey => Self::Unavailable("no key is active for the resource's algorithm".into()),
             other => Self::Internal(other.to_string()),
         }
     }

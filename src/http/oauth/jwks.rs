@@ -5,10 +5,20 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde_json::{Map, Value};
 
 use crate::http::App;
 
 const CACHE: &str = "public, max-age=300";
+
+/// RFC 7517 §5, for the reference.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the set is the key ring's own text; this describes it")]
+#[schemars(rename = "KeySet")]
+pub struct KeySet {
+    keys: Vec<Map<String, Value>>,
+}
 
 /// Never an empty set: a verifier would forget every key it knows (case 219).
 pub async fn jwks(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {

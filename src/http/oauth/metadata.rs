@@ -6,12 +6,27 @@ use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use chancery_verifier::Algorithm;
+use schemars::JsonSchema;
 use serde_json::{Value, json};
 
 use crate::domain::application::ClientAuthenticationMethod;
 use crate::http::App;
 
 const CACHE: &str = "public, max-age=300";
+
+/// RFC 8414 §2, for the reference: the members a client needs.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the document is put together as JSON; this describes it")]
+#[schemars(rename = "AuthorizationServerMetadata")]
+pub struct Metadata {
+    issuer: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    introspection_endpoint: String,
+    revocation_endpoint: String,
+    grant_types_supported: Vec<String>,
+    token_endpoint_auth_methods_supported: Vec<String>,
+}
 
 pub async fn authorization_server(State(app): State<Arc<App>>) -> Response {
     ([(CACHE_CONTROL, CACHE)], Json(metadata(&app))).into_response()
@@ -29,7 +44,7 @@ pub async fn openid(State(app): State<Arc<App>>) -> Response {
 
 /// `response_types_supported` is left out: there is no authorization endpoint, and RFC 8414 §3.2 leaves out what has no values.
 fn metadata(app: &App) -> Value {
-    let issuer = &app.authority.settings.issuer;
+    let issuer = &app.authority.deployment.issuer;
     let methods = ClientAuthenticationMethod::ALL.map(ClientAuthenticationMethod::name);
     json!({
         "issuer": issuer,

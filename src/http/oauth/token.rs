@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use chancery_verifier::Scope;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::client_authentication::client;
@@ -15,13 +16,35 @@ use crate::http::App;
 use crate::http::source::Peer;
 
 /// RFC 6749 §5.1.
-#[derive(Serialize)]
-struct TokenResponse {
+#[derive(Serialize, JsonSchema)]
+pub struct TokenResponse {
     access_token: String,
     token_type: &'static str,
+    /// Seconds.
     expires_in: u64,
+    /// What was granted; left out when nothing was.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     scope: Option<Scope>,
+}
+
+/// RFC 6749 §4.4.2, RFC 8707 §2: the parameters, for the reference.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the form is read by its own rules; this describes them")]
+pub struct TokenForm {
+    /// `client_credentials`.
+    #[schemars(extend("enum" = ["client_credentials"]))]
+    grant_type: String,
+    /// Tokens with one space between them; left out, all that the client holds.
+    scope: Option<String>,
+    /// The identifier of one resource server.
+    resource: Option<String>,
+    /// Another name of resource.
+    audience: Option<String>,
+    /// Must be the client's own.
+    organization: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<String>,
 }
 
 pub async fn token(State(app): State<Arc<App>>, request: Request) -> Response {

@@ -1,0 +1,275 @@
+//! API keys: what is kept of them, and their digests.
+use std::time::Duration;
+
+use chancery_verifier::Scope;
+use sqlx::FromRow;
+
+use super::client_secrets::{read_digest, write_digest};
+use super::installation::take_status_indexes;
+use super::page::keyset;
+use super::{Result, StoreError, Tx, on, stored};
+use crate::domain::api_key::{ApiKey, ApiKeyFilter, ApiKeyStatus, Owner, OwnerFilter, StatusFilter};
+use crate::domain::credential::SecretDigest;
+use crate::domain::id::{ApiKeyId, OrganizationId, UserId};
+use crate::domain::management_key::Reach;
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::rotation::{Life, Retirement};
+use crate::domain::text::Name;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::usage::Usage;
+
+/// A key as the directory needs it.
+pub struct StoredApiKey {
+    pub key: ApiKey,
+    pub digest: SecretDigest,
+    pub generation: i64,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: String,
+    organization_id: String,
+    user_id: Option<String>,
+    name: String,
+    description: Option<String>,
+    digest: String,
+    obfuscated_value: String,
+    permissions: String,
+    generation: i64,
+    expires_at: Option<i64>,
+    successor_id: Option<String>,
+    overlap_ms: Option<i64>,
+    retires_at: Option<i64>,
+    revoked_at: Option<i64>,
+    activated_at: Option<i64>,
+    last_used_at: Option<i64>,
+    last_used_ip: Option<String>,
+    created_by: String,
+    created_at: i64,
+    updated_at: i64,
+    version: i64,
+    principal_id: String,
+    uses_24h: i64,
+    uses_7d: i64,
+    uses_30d: i64,
+}
+
+impl Row {
+    fn read(self, now: Timestamp) -> Result<StoredApiKey> {
+        let unreadable = |column: &str| StoreError::Unreadable(format!("api_key {} {column}", self.id));
+        let organization_id: OrganizationId = stored("api_key.organization_id", &self.organization_id)?;
+        let owner = match &self.user_id {
+            None => Owner::Organization { id: organization_id },
+            Some(user) => Owner::User { id: stored("api_key.user_id", user)?, organization_id },
+        };
+        let retirement = match (&self.successor_id, self.overlap_ms) {
+            (Some(successor), Some(overlap)) => Some(Retirement {
+                successor: stored("api_key.successor_id", successor)?,
+                overlap: Duration::from_millis(u64::try_from(overlap).unwrap_or(0)),
+                ends_at: self.retires_at.map(Timestamp::from_millis),
+            }),
+            _ => None,
+        };
+        let permissions = Scope::parse(&self.permissions).map_err(|_scope| unreadable("permissions"))?;
+        let digest = read_digest(&self.digest).ok_or_else(|| unreadable("digest"))?;
+        let mut key = ApiKey {
+            id: stored("api_key.id", &self.id)?,
+            owner,
+            name: Name::stored(self.name),
+            description: self.description,
+            obfuscated_value: self.obfuscated_value,
+            permissions,
+            status: ApiKeyStatus::Active,
+            principal: owner.principal(stored("organization.principal_id", &self.principal_id)?),
+            expires_at: None,
+            revoked_at: self.revoked_at.map(Timestamp::from_millis),
+            activated_at: self.activated_at.map(Timestamp::from_millis),
+            last_used_at: self.last_used_at.map(Timestamp::from_millis),
+            last_used_ip: self.last_used_ip,
+            usage: Some(Usage { last_24h: self.uses_24h, last_7d: self.uses_7d, last_30d: self.uses_30d }),
+            created_by: self.created_by,
+            created_at: Timestamp::from_millis(self.created_at),
+            updated_at: Timestamp::from_millis(self.updated_at),
+            life: Life { expires_at: self.expires_at.map(Timestamp::from_millis), retirement },
+            version: self.version,
+        };
+        key.refresh(now);
+        Ok(StoredApiKey { key, digest, generation: self.generation })
+    }
+}
+
+/// The key with its counts and its organization's principal, `$1` the running hour; what follows is the condition.
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "SELECT api_key.*, organization.principal_id, ",
+            "(SELECT CAST(COALESCE(SUM(uses), 0) AS BIGINT) FROM api_key_usage_hour WHERE api_key_id = api_key.id AND hour > $1 - 24) AS uses_24h, ",
+            "(SELECT CAST(COALESCE(SUM(uses), 0) AS BIGINT) FROM api_key_usage_hour WHERE api_key_id = api_key.id AND hour > $1 - 168) AS uses_7d, ",
+            "(SELECT CAST(COALESCE(SUM(uses), 0) AS BIGINT) FROM api_key_usage_hour WHERE api_key_id = api_key.id AND hour > $1 - 720) AS uses_30d ",
+            "FROM api_key JOIN organization ON organization.id = api_key.organization_id WHERE ",
+            $condition
+        )
+    };
+}
+
+pub async fn find(tx: &mut Tx, reach: Reach, id: &str, now: Timestamp) -> Result<Option<StoredApiKey>> {
+    let sql = select!("api_key.id = $2 AND (CAST($3 AS TEXT) IS NULL OR api_key.organization_id = $3)");
+    let own = reach.organization().map(|id| id.to_string());
+    let row: Option<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(now.hour()).bind(id).bind(own).fetch_optional(connection))?;
+    row.map(|row| row.read(now)).transpose()
+}
+
+pub async fn list(tx: &mut Tx, reach: Reach, filter: &ApiKeyFilter, request: &PageRequest, now: Timestamp) -> Result<Page<ApiKey>> {
+    // What ends it is the earlier of its own expiry and its overlap's end.
+    let select = select!(
+        "(CAST($2 AS TEXT) IS NULL OR api_key.organization_id = $2) AND (CAST($3 AS TEXT) IS NULL OR api_key.organization_id = $3) \
+         AND (CAST($4 AS TEXT) IS NULL OR api_key.user_id = $4) \
+         AND CASE $5 WHEN 'organization' THEN api_key.user_id IS NULL WHEN 'user' THEN api_key.user_id IS NOT NULL ELSE 1 = 1 END \
+         AND CASE $6 WHEN 'all' THEN 1 = 1 WHEN 'revoked' THEN revoked_at IS NOT NULL WHEN 'not_revoked' THEN revoked_at IS NULL \
+         WHEN 'active' THEN revoked_at IS NULL AND COALESCE(expires_at, $7 + 1) > $7 AND COALESCE(retires_at, $7 + 1) > $7 \
+         ELSE revoked_at IS NULL AND (COALESCE(expires_at, $7 + 1) <= $7 OR COALESCE(retires_at, $7 + 1) <= $7) END"
+    );
+    let keyset = keyset(select, "api_key.id", 7, request);
+    let owner = match filter.owner {
+        OwnerFilter::Organization => "organization",
+        OwnerFilter::User => "user",
+        OwnerFilter::All => "all",
+    };
+    let status = match filter.status {
+        StatusFilter::All => "all",
+        StatusFilter::NotRevoked => "not_revoked",
+        StatusFilter::Only(ApiKeyStatus::Active) => "active",
+        StatusFilter::Only(ApiKeyStatus::Expired) => "expired",
+        StatusFilter::Only(ApiKeyStatus::Revoked) => "revoked",
+    };
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql)
+        .bind(now.hour())
+        .bind(reach.organization().map(|id| id.to_string()))
+        .bind(&filter.organization_id)
+        .bind(filter.user_id.map(|id| id.to_string()))
+        .bind(owner)
+        .bind(status)
+        .bind(now.millis())
+        .bind(keyset.cursor)
+        .bind(keyset.limit)
+        .fetch_all(connection))?;
+    let keys = rows.into_iter().map(|row| row.read(now).map(|stored| stored.key)).collect::<Result<Vec<_>>>()?;
+    Ok(Page::of(keys, request, |key| key.id.to_string()))
+}
+
+pub async fn all(tx: &mut Tx, now: Timestamp) -> Result<Vec<StoredApiKey>> {
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(select!("$1 = $1")).bind(now.hour()).fetch_all(connection))?;
+    rows.into_iter().map(|row| row.read(now)).collect()
+}
+
+pub async fn of_organization(tx: &mut Tx, organization: OrganizationId, now: Timestamp) -> Result<Vec<StoredApiKey>> {
+    let sql = select!("api_key.organization_id = $2");
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(now.hour()).bind(organization.to_string()).fetch_all(connection))?;
+    rows.into_iter().map(|row| row.read(now)).collect()
+}
+
+/// The personal keys of a user there that are not revoked.
+pub async fn unrevoked_of_user(tx: &mut Tx, organization: OrganizationId, user: UserId, now: Timestamp) -> Result<Vec<StoredApiKey>> {
+    let sql = select!("api_key.organization_id = $2 AND api_key.user_id = $3 AND revoked_at IS NULL");
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql)
+        .bind(now.hour())
+        .bind(organization.to_string())
+        .bind(user.to_string())
+        .fetch_all(connection))?;
+    rows.into_iter().map(|row| row.read(now)).collect()
+}
+
+/// The keys that retire in favour of this one.
+pub async fn retiring_for(tx: &mut Tx, organization: OrganizationId, successor: ApiKeyId, now: Timestamp) -> Result<Vec<StoredApiKey>> {
+    let sql = select!("api_key.organization_id = $2 AND successor_id = $3 AND revoked_at IS NULL");
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql)
+        .bind(now.hour())
+        .bind(organization.to_string())
+        .bind(successor.to_string())
+        .fetch_all(connection))?;
+    rows.into_iter().map(|row| row.read(now)).collect()
+}
+
+/// Whether any key that is not revoked, of one of these owners, holds this permission.
+pub async fn any_holds(tx: &mut Tx, slug: &str, owner: OwnerFilter) -> Result<bool> {
+    let escaped = slug.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let sql = "SELECT COUNT(*) FROM api_key WHERE revoked_at IS NULL AND ' ' || permissions || ' ' LIKE $1 ESCAPE '!' \
+               AND CASE $2 WHEN 'organization' THEN user_id IS NULL WHEN 'user' THEN user_id IS NOT NULL ELSE 1 = 1 END";
+    let owner = match owner {
+        OwnerFilter::Organization => "organization",
+        OwnerFilter::User => "user",
+        OwnerFilter::All => "all",
+    };
+    let count: i64 = on!(tx, |connection| sqlx::query_scalar(sql).bind(format!("% {escaped} %")).bind(owner).fetch_one(connection))?;
+    Ok(count > 0)
+}
+
+/// Stores a new key as generation 1, under a number of its own.
+pub async fn insert(tx: &mut Tx, key: &ApiKey, digest: &SecretDigest) -> Result<()> {
+    let status_index = take_status_indexes(tx, 1).await?;
+    let sql = "INSERT INTO api_key (id, organization_id, user_id, name, description, digest, obfuscated_value, permissions, generation, \
+               status_index, expires_at, created_by, created_at, updated_at, version) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $12, $13)";
+    on!(tx, |connection| sqlx::query(sql)
+        .bind(key.id.to_string())
+        .bind(key.owner.organization_id().to_string())
+        .bind(key.owner.user_id().map(|id| id.to_string()))
+        .bind(key.name.as_str())
+        .bind(&key.description)
+        .bind(write_digest(digest))
+        .bind(&key.obfuscated_value)
+        .bind(key.permissions.to_string())
+        .bind(status_index)
+        .bind(key.life.expires_at.map(Timestamp::millis))
+        .bind(&key.created_by)
+        .bind(key.created_at.millis())
+        .bind(key.version)
+        .execute(connection))
+    .map(drop)
+}
+
+/// Writes what may change of a key.
+pub async fn update(tx: &mut Tx, key: &ApiKey) -> Result<()> {
+    let sql = "UPDATE api_key SET name = $3, description = $4, expires_at = $5, successor_id = $6, overlap_ms = $7, retires_at = $8, \
+               revoked_at = $9, activated_at = $10, updated_at = $11, version = $12 WHERE id = $1 AND organization_id = $2";
+    let retirement = key.life.retirement;
+    on!(tx, |connection| sqlx::query(sql)
+        .bind(key.id.to_string())
+        .bind(key.owner.organization_id().to_string())
+        .bind(key.name.as_str())
+        .bind(&key.description)
+        .bind(key.life.expires_at.map(Timestamp::millis))
+        .bind(retirement.map(|retirement| retirement.successor.to_string()))
+        .bind(retirement.map(|retirement| i64::try_from(retirement.overlap.as_millis()).unwrap_or(i64::MAX)))
+        .bind(retirement.and_then(|retirement| retirement.ends_at).map(Timestamp::millis))
+        .bind(key.revoked_at.map(Timestamp::millis))
+        .bind(key.activated_at.map(Timestamp::millis))
+        .bind(key.updated_at.millis())
+        .bind(key.version)
+        .execute(connection))
+    .map(drop)
+}
+
+/// Begins a new generation of every key of an organization: the tokens of the one before are dead.
+pub async fn raise_generations_of_organization(tx: &mut Tx, organization: OrganizationId) -> Result<()> {
+    let count = "SELECT COUNT(*) FROM api_key WHERE organization_id = $1";
+    let count: i64 = on!(tx, |connection| sqlx::query_scalar(count).bind(organization.to_string()).fetch_one(connection))?;
+    let first = take_status_indexes(tx, count).await?;
+    let raise = "UPDATE api_key SET generation = generation + 1, status_index = numbered.status_index \
+                 FROM (SELECT id AS key_id, $2 + ROW_NUMBER() OVER (ORDER BY id) - 1 AS status_index FROM api_key \
+                 WHERE organization_id = $1) AS numbered WHERE api_key.id = numbered.key_id";
+    on!(tx, |connection| sqlx::query(raise).bind(organization.to_string()).bind(first).execute(connection)).map(drop)
+}
+
+/// Uses of one hour.
+#[derive(FromRow)]
+pub struct HourOfUse {
+    pub hour: i64,
+    pub uses: i64,
+}
+
+/// The hours with uses after `hour`, in order.
+pub async fn hours_of_use(tx: &mut Tx, id: ApiKeyId, after_hour: i64) -> Result<Vec<HourOfUse>> {
+    let sql = "SELECT hour, uses FROM api_key_usage_hour WHERE api_key_id = $1 AND hour > $2 ORDER BY hour";
+    on!(tx, |connection| sqlx::query_as(sql).bind(id.to_string()).bind(after_hour).fetch_all(connection))
+}
