@@ -130,7 +130,12 @@ fn serve(make: impl AsyncFnOnce() -> (Router, Arc<App>, String) + Send + 'static
 async fn authority(folder: std::path::PathBuf) -> Arc<App> {
     let (database, lock) = DatabasePath(folder.join("chancery.db")).open().await.unwrap();
     std::mem::forget(lock);
-    let settings = Deployment { issuer: "https://auth.example.com".into(), schedule: Schedule::with_lead(Schedule::DEFAULT_LEAD), api_key_prefix: ApiKeyPrefix::stored(ApiKeyPrefix::DEFAULT.into()), webhook_networks: Vec::new() };
+    let settings = Deployment {
+        issuer: "https://auth.example.com".into(),
+        schedule: Schedule::with_lead(Schedule::DEFAULT_LEAD),
+        api_key_prefix: ApiKeyPrefix::stored(ApiKeyPrefix::DEFAULT.into()),
+        webhook_networks: Vec::new(),
+    };
     let place = MasterKeyPlace::Folder(folder.join("keys"));
     let authority = start::start(settings, database, &place, Some(&Secret::presented(KEY)), Clock::system(), |_| ()).await.unwrap();
     App::new(authority, TrustedProxies::default())
