@@ -173,7 +173,7 @@ fn acting(caller: Caller, headers: &HeaderMap) -> Result<Caller, Stop> {
 fn idempotency(headers: &HeaderMap, request: &[&[u8]]) -> Result<Option<Idempotency>, Stop> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     match value.to_str() {
-        Ok(key) if (1..=MAX_KEY).contains(&key.len()) && headers.get_all("idempotency-key").iter().count() == 1 => {
+        Ok(key) if (1..=MAX_KEY).contains(&key.len()) && !key.contains('\t') && headers.get_all("idempotency-key").iter().count() == 1 => {
             Ok(Some(Idempotency::new(key, request)))
         }
         _ => Err(FieldError::new("invalid_value", "Idempotency-Key", "Idempotency-Key is one header of 1 to 255 ASCII characters").into()),

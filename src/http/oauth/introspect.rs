@@ -30,6 +30,7 @@ pub struct TokenForm {
 /// RFC 7662 §2.2, for the reference: `{"active":false}`, or what the token or key says.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "the answer is the token's own claims; this describes them")]
+#[schemars(extend("required" = ["active"]))]
 pub struct Introspection {
     active: bool,
     /// `Bearer` or `api_key`.

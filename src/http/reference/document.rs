@@ -20,6 +20,7 @@ pub fn document(operations: &[Operation], issuer: &str) -> Value {
     let mut paths = Map::new();
     for (operation, mut description) in described {
         fill_examples(&mut description, &schemas);
+        tell_required(&mut description, &schemas);
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method.as_str().to_ascii_lowercase()] = description;
     }
@@ -74,7 +75,7 @@ fn describe(operation: &Operation, bodies: &mut SchemaGenerator, answers: &mut S
     }
     if let Some(body) = &operation.body {
         let content = json!({ body.content_type: { "schema": (body.schema)(bodies), "example": body.example } });
-        description["requestBody"] = json!({ "required": body.example != json!({}), "content": content });
+        description["requestBody"] = json!({ "content": content });
     }
     description
 }
@@ -89,7 +90,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         .map(|one| json!({ "name": one.name, "in": "query", "required": false, "description": one.description, "schema": one.schema }));
     let mut all: Vec<_> = in_path.chain(in_query).collect();
     let mut header = |name: &str, description: &str| {
-        let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" });
+        let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$" });
         all.push(json!({ "name": name, "in": "header", "required": false, "description": description, "schema": schema }));
     };
     if operation.is_idempotent_by_key() {
@@ -189,6 +190,15 @@ fn tell_object(name: &str, schema: &mut Value) {
     if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
         required.insert(0, json!("object"));
     }
+}
+
+/// A body may be left out when none of its members is required: no body is an empty object.
+fn tell_required(description: &mut Value, schemas: &Map<String, Value>) {
+    let Some(body) = description.get_mut("requestBody") else { return };
+    let media = body["content"].as_object().and_then(|content| content.values().next());
+    let name = media.and_then(|media| media["schema"]["$ref"].as_str()).and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    let required = schemas.get(name).is_some_and(|schema| schema["required"].as_array().is_some_and(|members| !members.is_empty()));
+    body["required"] = json!(required);
 }
 
 /// Every success with a body has an example, made of the examples of its parts.
