@@ -33,9 +33,10 @@ lint: ## what must hold of the code beside its tests
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked --version 0.20.2 cargo-deny
 	cargo deny --offline check bans licenses sources
 
-bench: ## tokens per second against the bare HTTP answer and the bare signature, in one run
-	cargo build --release --example token_bench
+bench: ## tokens, validations and changes per second, each against what bounds it, in one run
+	cargo build --release --example token_bench --example management_bench
 	target/release/examples/token_bench
+	target/release/examples/management_bench
 
 soak: ## kill -9 a hundred times under mixed writes
 	CHANCERY_KILLS=100 cargo test --release --test durability

@@ -57,6 +57,7 @@ CREATE TABLE api_key (
 );
 CREATE INDEX api_key_by_organization ON api_key (organization_id, id);
 CREATE INDEX api_key_by_user ON api_key (user_id, id);
+CREATE INDEX api_key_by_successor ON api_key (successor_id);
 
 CREATE TABLE api_key_usage_hour (
     api_key_id TEXT NOT NULL REFERENCES api_key (id) ON DELETE CASCADE,
@@ -94,6 +95,10 @@ CREATE TABLE permission_preset (
 
 -- The management key through which a user acted; null where no user did.
 ALTER TABLE event ADD COLUMN actor_via TEXT;
+
+-- Events are listed in the order of the chain.
+DROP INDEX event_by_organization;
+CREATE INDEX event_by_organization ON event (organization_id, rev);
 
 -- position: the last event of the chain that is done with. The chain itself is the outbox.
 CREATE TABLE webhook_endpoint (

@@ -6,12 +6,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use fixture::process::{Process, command, run};
+use fixture::receiver::Receiver;
 use serde_json::{Value, json};
 
 /// What was acknowledged: by application, its client id, secret, last token, and whether it lives.
 #[derive(Clone, Default)]
 struct Ledger {
     applications: Arc<Mutex<HashMap<String, Application>>>,
+    /// By API key, its value, and whether it lives; `None` while an answer is outstanding.
+    api_keys: Arc<Mutex<HashMap<String, (String, Option<bool>)>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +64,16 @@ async fn work(process: Arc<Process>, ledger: Ledger, organization: String, seed:
             }
             _ => {}
         }
+        let path = format!("/organizations/{organization}/api_keys");
+        let Ok((201, key)) = process.manage("POST", &path, json!({ "name": "k" })).await else { return };
+        let (key_id, value) = (text(&key["id"]), text(&key["value"]));
+        let note = |alive| drop(ledger.api_keys.lock().unwrap().insert(key_id.clone(), (value.clone(), alive)));
+        note(Some(true));
+        if step % 2 == 0 {
+            note(None);
+            let Ok((204, _)) = process.manage("DELETE", &format!("/api_keys/{key_id}"), Value::Null).await else { return };
+            note(Some(false));
+        }
     }
 }
 
@@ -87,7 +100,44 @@ async fn check(process: &Process, ledger: &Ledger) -> usize {
             None => assert!(status == 200 || status == 401),
         }
     }
-    applications.len()
+    let api_keys = std::mem::take(&mut *ledger.api_keys.lock().unwrap());
+    for (id, (value, alive)) in &api_keys {
+        let (_, answer) = process.manage("POST", "/api_keys/validations", json!({ "value": value })).await.unwrap();
+        match alive {
+            Some(true) => assert_eq!(answer["reason"], Value::Null, "{id} was acknowledged and is gone"),
+            Some(false) => assert_eq!(answer["reason"], "revoked", "{id} was revoked and is back"),
+            None => {}
+        }
+    }
+    applications.len() + api_keys.len()
+}
+
+/// Every event of the chain after the endpoint's registration was delivered, in its order, and nothing else was.
+async fn check_webhooks(process: &Process, receiver: &Receiver, registered_by: &str) {
+    let mut chain: Vec<String> = Vec::new();
+    loop {
+        let after = chain.last().map_or(String::new(), |id| format!("&after={id}"));
+        let path = format!("/events?limit=100&order=asc{after}");
+        let (_, page) = process.manage("GET", &path, Value::Null).await.unwrap();
+        chain.extend(page["data"].as_array().unwrap().iter().map(|event| event["id"].as_str().unwrap().to_owned()));
+        if page["list_metadata"]["after"].is_null() {
+            break;
+        }
+    }
+    let from = chain.iter().position(|id| id == registered_by).unwrap();
+    let expected = &chain[from..];
+    let mut first_times: Vec<String> = Vec::new();
+    for _ in 0..600 {
+        let mut seen = std::collections::HashSet::new();
+        first_times = receiver.event_ids().into_iter().filter(|id| seen.insert(id.clone())).collect();
+        if first_times.len() >= expected.len() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    // What the authority did since the chain was read comes after it.
+    let in_order = first_times.get(..expected.len()) == Some(expected);
+    assert!(in_order, "events are missing, came in another order, or are not in the chain");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,12 +149,17 @@ async fn f1_what_was_acknowledged_survives_kill_9() {
     // The port differs from start to start; the issuer must not.
     let start = || {
         let mut command = command(folder.path());
-        command.env("CHANCERY_ISSUER", "https://auth.example.com");
+        command.env("CHANCERY_ISSUER", "https://auth.example.com").env("CHANCERY_WEBHOOK_NETWORKS", "127.0.0.0/8");
         Process::start_with(command, &folder.path().join("log"))
     };
     let mut process = start();
     let (_, organization) = process.manage("POST", "/organizations", json!({ "name": "Acme" })).await.unwrap();
     let organization = organization["id"].as_str().unwrap().to_owned();
+    let receiver = Receiver::start().await;
+    let hook = json!({ "endpoint_url": receiver.url, "events": ["*"] });
+    assert_eq!(process.manage("POST", "/webhook_endpoints", hook).await.unwrap().0, 201);
+    let (_, registered) = process.manage("GET", "/events?limit=1", Value::Null).await.unwrap();
+    let registered_by = registered["data"][0]["id"].as_str().unwrap().to_owned();
     for kill in 0..kills {
         let shared = Arc::new(process);
         let tasks: Vec<_> = (0..4).map(|seed| tokio::spawn(work(shared.clone(), ledger.clone(), organization.clone(), seed))).collect();
@@ -125,6 +180,7 @@ async fn f1_what_was_acknowledged_survives_kill_9() {
         // A round's applications were checked; the next has its own.
         ledger.applications.lock().unwrap().retain(|_, application| application.alive == Some(true) && application.token.is_none());
     }
+    check_webhooks(&process, &receiver, &registered_by).await;
     assert!(process.stop().success());
 }
 

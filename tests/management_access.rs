@@ -81,12 +81,14 @@ async fn cases_227_233_236_a_key_does_what_it_was_granted_and_grants_no_more() {
     for path in [format!("/organizations/{other}/suspend"), format!("/organizations/{other}/reactivate")] {
         is_problem(&on.manage_as(&bound, "POST", &path, Value::Null, &[]).await, 404, "not_found");
     }
-    for (method, path) in [
-        ("POST", format!("/organizations/{organization}/suspend")),
-        ("DELETE", format!("/organizations/{organization}")),
-        ("POST", "/organizations".into()),
+    for (method, path, body) in [
+        ("POST", format!("/organizations/{organization}/suspend"), Value::Null),
+        ("DELETE", format!("/organizations/{organization}"), Value::Null),
+        ("POST", "/organizations".into(), json!({ "name": "x" })),
+        ("PUT", format!("/organizations/{organization}"), json!({ "external_id": "another customer's" })),
+        ("PUT", format!("/organizations/{organization}/settings"), json!({ "max_expiry_days": null })),
     ] {
-        is_problem(&on.manage_as(&bound, method, &path, json!({ "name": "x" }), &[]).await, 403, "organization_bound");
+        is_problem(&on.manage_as(&bound, method, &path, body, &[]).await, 403, "organization_bound");
     }
     on.manage_as(&bound, "GET", "/organizations", Value::Null, &[]).await.expect(200);
     on.manage("POST", &format!("/organizations/{organization}/suspend"), Value::Null).await.expect(200);
@@ -221,4 +223,69 @@ async fn failed_authentications_are_one_event_per_client_and_minute() {
         .collect();
     told.sort_by_key(|(client, _)| client.to_string());
     assert_eq!(told, [(json!(client.client_id), json!(3)), (Value::Null, json!(3))]);
+}
+
+#[tokio::test]
+async fn a_management_key_deleted_while_it_asks_changes_nothing_more() {
+    use chancery::authority::caller::{Call, Operation};
+    use chancery::authority::error::Error;
+    use chancery::domain::credential::Secret;
+    use chancery::domain::management_key::Power;
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    for end in ["delete", "suspend"] {
+        let body = json!({ "name": "stolen", "permissions": ["*"], "organization_id": organization });
+        let made = on.manage("POST", "/management_keys", body).await.expect(201);
+        let value = made["value"].as_str().unwrap();
+        // Its request's head has come, its body has not.
+        let caller = on.app.authority.find_caller(&Secret::presented(value)).unwrap();
+        match end {
+            "delete" => on.manage("DELETE", &format!("/management_keys/{}", made["id"].as_str().unwrap()), Value::Null).await.expect(204),
+            _ => on.manage("POST", &format!("/organizations/{organization}/suspend"), Value::Null).await.expect(200),
+        };
+        let call = Call { caller, request_id: "req".into(), source_ip: None, if_match: None, idempotency: None };
+        let operation = Operation { name: "management_key.create", power: Power::ManagementKeysWrite };
+        assert!(matches!(on.app.authority.begin(&call, operation).await, Err(Error::Unauthenticated)), "{end}");
+    }
+}
+
+#[tokio::test]
+async fn k17_a_secret_that_is_named_as_an_id_is_not_written_down() {
+    let on = Installation::new().await;
+    let client = on.application().await;
+    let key = on.api_key(&client.organization, json!({})).await["value"].as_str().unwrap().to_owned();
+    let management = on.management_key(&["*"], None).await;
+    for secret in [client.secret.as_str(), &key, &management, MANAGEMENT_KEY] {
+        on.manage("DELETE", &format!("/api_keys/{secret}"), Value::Null).await.expect(404);
+        on.clock.advance(Duration::from_secs(1));
+    }
+    let events = on.manage("GET", "/events?limit=100", Value::Null).await;
+    for secret in [client.secret.as_str(), &key, &management, MANAGEMENT_KEY] {
+        assert!(!events.text.contains(secret));
+    }
+    assert_eq!(events.json()["data"][0]["data"]["target"], Value::Null);
+}
+
+#[tokio::test]
+async fn cases_244_245_a_call_that_takes_no_members_takes_no_other_body_either() {
+    let on = Installation::new().await;
+    let client = on.application().await;
+    let bearer = format!("Bearer {MANAGEMENT_KEY}");
+    let path = format!("/connect/applications/{}/revoke_tokens", client.id);
+    for (kind, body, status) in [
+        ("application/json", "", 200),
+        ("application/json", "{}", 200),
+        ("application/json", "{", 400),
+        ("application/json", "1e400", 400),
+        ("application/json", "{\"x\":1}", 422),
+        ("text/plain", "{}", 415),
+    ] {
+        let answer = on.send("POST", &path, &[("authorization", &bearer), ("content-type", kind)], body).await;
+        assert_eq!(answer.status, status, "{kind} {body}: {answer:?}");
+    }
+    on.send("POST", &path, &[("authorization", &bearer)], "").await.expect(200);
+    let alone = on.send("GET", "/organizations", &[("x-api-key", "chk_x")], "").await;
+    is_problem(&alone, 401, "unauthorized");
+    let invalid = on.send("GET", "/organizations/%ff", &[("authorization", &bearer)], "").await;
+    is_problem(&invalid, 404, "not_found");
 }

@@ -13,6 +13,12 @@ fn not_an_admin() -> Error {
     Error::forbidden("not_an_admin", message)
 }
 
+/// Who did or tried something, and in which organization, where that is known.
+pub struct Whereabouts {
+    pub(super) actor: Actor,
+    pub(super) organization_id: Option<OrganizationId>,
+}
+
 /// Asks whether the user for whom the caller acts, if he does for any, is an active admin there; `None` is no single organization.
 pub(super) async fn demand_admin(tx: &mut Tx, caller: &Caller, organization: Option<OrganizationId>) -> Result<(), Error> {
     let Some(user) = caller.acting_user() else { return Ok(()) };
@@ -36,13 +42,19 @@ pub(super) async fn actor(tx: &mut Tx, caller: &Caller) -> Result<Actor, Error> 
 impl Change {
     /// Notes that the change is in this organization, where an acting user must be an admin.
     pub(super) async fn act_in(&mut self, organization: OrganizationId) -> Result<(), Error> {
-        if let Some(caller) = self.caller.clone()
-            && !self.acted_in.contains(&organization)
-        {
-            demand_admin(&mut self.tx, &caller, Some(organization)).await?;
+        if self.acted_in.contains(&organization) {
+            return Ok(());
         }
         self.acted_in.push(organization);
-        Ok(())
+        match self.caller.clone() {
+            Some(caller) => demand_admin(&mut self.tx, &caller, Some(organization)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Who was about to do it, and where: for the event of a refusal.
+    pub fn whereabouts(&self) -> Whereabouts {
+        Whereabouts { actor: self.actor.clone(), organization_id: self.acted_in.first().copied() }
     }
 
     /// What an acting user changed must lie where he is known to be an admin: the last line, for a change that forgot to ask.

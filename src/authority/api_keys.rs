@@ -7,7 +7,7 @@ use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
 use super::users::NAME as USER;
-use crate::domain::api_key::{ApiKey, ApiKeyChange, ApiKeyFilter, ApiKeyStatus, NewApiKey, NewOwner, Owner, choose_expiry};
+use crate::domain::api_key::{ApiKey, ApiKeyChange, ApiKeyFilter, ApiKeyStatus, NewApiKey, NewOwner, Owner, OwnerFilter, choose_expiry};
 use crate::domain::credential::Secret;
 use crate::domain::event::{NewEvent, Subject};
 use crate::domain::id::OrganizationId;
@@ -73,9 +73,14 @@ impl Authority {
         demand_admin_of(&mut tx, caller, filter.organization_id.as_deref()).await?;
         if let Some(Cursor::After(id) | Cursor::Before(id)) = &request.cursor {
             let key = api_keys::find(&mut tx, reach, id, now).await?.ok_or(Error::InvalidCursor)?.key;
+            let other_owner = match filter.owner {
+                OwnerFilter::Organization => key.owner.user_id().is_some(),
+                OwnerFilter::User => key.owner.user_id().is_none(),
+                OwnerFilter::All => false,
+            };
             let other_user = filter.user_id.is_some_and(|user| key.owner.user_id() != Some(user));
             let other_organization = filter.organization_id.as_ref().is_some_and(|of| *of != key.owner.organization_id().to_string());
-            if other_user || other_organization {
+            if other_owner || other_user || other_organization {
                 return Err(Error::InvalidCursor);
             }
         }
@@ -101,7 +106,7 @@ impl Change {
         if settings.require_permissions && permissions.is_empty() {
             return Err(FieldError::new("permissions_required", "permissions", "a key needs at least one permission here").into());
         }
-        let expires_at = choose_expiry(new.expires_at, settings.unsaid_expiry_days(), settings.max_expiry_days, self.now)?;
+        let expires_at = choose_expiry(new.expires_at, settings.unsaid_expiry(self.now), settings.max_expiry_days, self.now)?;
         let plain = Secret::api_key(&settings.api_key_prefix, &self.authority.random.bytes()?);
         let mut key = ApiKey {
             id: self.authority.random.id(self.now),
@@ -131,6 +136,9 @@ impl Change {
 
     pub async fn change_api_key(&mut self, id: &str, change: ApiKeyChange) -> Result<ApiKey, Error> {
         let before = self.api_key(id).await?;
+        if before.revoked_at.is_some() {
+            return Err(Error::conflict("api_key_revoked", "this key is revoked: it stays to be seen as it was"));
+        }
         let mut key = before.clone();
         key.name = change.name.unwrap_or(key.name);
         key.description = change.description.unwrap_or(key.description);
@@ -162,14 +170,12 @@ impl Change {
         Ok(())
     }
 
-    pub(super) async fn revoke_key(&mut self, mut key: ApiKey) -> Result<(), Error> {
-        let before = key.clone();
-        (key.revoked_at, key.updated_at, key.version) = (Some(self.now), self.now, key.version + 1);
-        key.refresh(self.now);
-        api_keys::update(&mut self.tx, &key).await?;
-        self.note_key("api_key.revoked", &key, Some(&before), None);
+    /// Revokes a key that nothing replaces.
+    pub(super) async fn revoke_key(&mut self, key: ApiKey) -> Result<(), Error> {
+        let (id, organization) = (key.id, key.owner.organization_id());
+        self.end_key(key).await?;
         // Keys that wait for this one's first use would wait for ever: they live on instead.
-        for waiting in api_keys::retiring_for(&mut self.tx, key.owner.organization_id(), key.id, self.now).await? {
+        for waiting in api_keys::retiring_for(&mut self.tx, organization, id, self.now).await? {
             let before = waiting.key;
             if before.life.retirement.is_some_and(|retirement| retirement.ends_at.is_none()) {
                 let mut restored = before.clone();
@@ -177,6 +183,15 @@ impl Change {
                 self.store_key(restored, &before).await?;
             }
         }
+        Ok(())
+    }
+
+    pub(super) async fn end_key(&mut self, mut key: ApiKey) -> Result<(), Error> {
+        let before = key.clone();
+        (key.revoked_at, key.updated_at, key.version) = (Some(self.now), self.now, key.version + 1);
+        key.refresh(self.now);
+        api_keys::update(&mut self.tx, &key).await?;
+        self.note_key("api_key.revoked", &key, Some(&before), None);
         Ok(())
     }
 
@@ -241,7 +256,7 @@ impl Change {
         Ok((Owner::User { id: user, organization_id: organization.id }, organization))
     }
 
-    fn note_key(&mut self, event: &str, key: &ApiKey, before: Option<&ApiKey>, previous: Option<Value>) {
+    pub(super) fn note_key(&mut self, event: &str, key: &ApiKey, before: Option<&ApiKey>, previous: Option<Value>) {
         let mut data = json!(key);
         if let Some(previous) = previous {
             data["previous_attributes"] = previous;

@@ -141,7 +141,7 @@ impl Change {
     /// The first half of [`Change::commit`]: when this fails, nothing was changed.
     pub(super) async fn make_durable(mut self, answer: &[u8]) -> Result<(), Error> {
         if let Some(kept) = self.kept.take() {
-            let sealed = kept.seal(&self.authority, answer)?;
+            let sealed = kept.seal(&self.authority, &self.acted_in, answer)?;
             idempotent_answers::insert(&mut self.tx, kept.key_hash(), &sealed, self.now + ANSWER_KEPT).await?;
         }
         let authority = Arc::clone(&self.authority);

@@ -8,9 +8,11 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use zeroize::Zeroizing;
 
 use super::Authority;
+use super::acting::demand_admin;
 use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
+use crate::domain::id::OrganizationId;
 use crate::domain::timestamp::Timestamp;
 use crate::keys::seal::BoundSealer;
 use crate::storage::idempotent_answers::KeptAnswer;
@@ -67,7 +69,12 @@ impl Idempotency {
         if kept.fingerprint != self.fingerprint {
             return Err(Error::IdempotencyKeyReused);
         }
-        sealer.open(&key_hash, &kept.sealed).map(Ok).map_err(Error::internal)
+        let opened = sealer.open(&key_hash, &kept.sealed).map_err(Error::internal)?;
+        let (organizations, answer) = split(opened);
+        for organization in organizations {
+            demand_admin(tx, caller, Some(organization)).await?;
+        }
+        Ok(Ok(answer))
     }
 }
 
@@ -76,10 +83,21 @@ impl KeptIdempotency {
         &self.key_hash
     }
 
-    pub(super) fn seal(&self, authority: &Authority, answer: &[u8]) -> Result<KeptAnswer, Error> {
-        let sealed = self.sealer.seal(&self.key_hash, answer, &authority.random)?;
+    /// Beside the answer stand the organizations an acting user had to be an admin of: whoever gets it again must still be.
+    pub(super) fn seal(&self, authority: &Authority, acted_in: &[OrganizationId], answer: &[u8]) -> Result<KeptAnswer, Error> {
+        let organizations = acted_in.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let kept = Zeroizing::new([organizations.as_bytes(), b"\n", answer].concat());
+        let sealed = self.sealer.seal(&self.key_hash, &kept, &authority.random)?;
         Ok(KeptAnswer { fingerprint: self.fingerprint.clone(), sealed })
     }
+}
+
+/// The organizations and the answer. An answer kept by an earlier version has none before it.
+fn split(kept: Zeroizing<Vec<u8>>) -> (Vec<OrganizationId>, Zeroizing<Vec<u8>>) {
+    let end = kept.iter().position(|byte| *byte == b'\n').filter(|_| !kept.starts_with(b"{"));
+    let Some(end) = end else { return (Vec::new(), kept) };
+    let organizations = String::from_utf8_lossy(&kept[..end]).split(' ').filter_map(|id| id.parse().ok()).collect();
+    (organizations, Zeroizing::new(kept[end + 1..].to_vec()))
 }
 
 /// The keys of requests that are running now, so that a retry waits for the first instead of racing it.

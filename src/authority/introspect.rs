@@ -1,5 +1,6 @@
 //! Introspection (RFC 7662): a client sees its own tokens, a management key those of its organizations and their API keys; all else is not
 //! active.
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chancery_verifier::{AccessToken, Principal, Scope};
@@ -86,12 +87,16 @@ impl Asker {
 
 impl Authority {
     /// What is known of a token or key that is active and that the asker may know of; `None` is the one constant `{"active":false}`.
-    pub fn introspect(&self, asker: &Asker, token: &str) -> Option<Introspected> {
+    pub fn introspect(&self, asker: &Asker, token: &str, source: Option<IpAddr>) -> Option<Introspected> {
         if let Asker::ManagementKey(caller) = asker
             && let Ok(entry) = self.find_key_by_value(&Secret::presented(token), caller.reach())
         {
-            let lives = self.check_key_life(&entry, self.clock.now()).is_ok();
-            return lives.then_some(Introspected::ApiKey(IntrospectedApiKey { entry }));
+            let now = self.clock.now();
+            self.check_key_life(&entry, now).ok()?;
+            // A gateway that authenticates keys this way uses them.
+            entry.note_use(now, source);
+            self.uses.note_api_key(&entry, now, source);
+            return Some(Introspected::ApiKey(IntrospectedApiKey { entry }));
         }
         let claims = self.valid(token).filter(|claims| asker.reaches(claims))?;
         Some(Introspected::AccessToken(Box::new(claims)))

@@ -1,5 +1,5 @@
 //! The authority: what is decided, one file per power. It knows no HTTP and no SQL.
-mod acting;
+pub mod acting;
 pub mod api_keys;
 pub mod applications;
 pub mod authenticate;

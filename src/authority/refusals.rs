@@ -5,12 +5,12 @@ use dashmap::DashMap;
 use serde_json::json;
 
 use super::Authority;
+use super::acting::Whereabouts;
 use super::caller::{Call, Operation};
 use super::error::Error;
 use crate::domain::credential::Secret;
 use crate::domain::event::{Actor, NewEvent, Subject};
 use crate::domain::id::ManagementKeyId;
-use crate::domain::management_key::Reach;
 
 const PER_SECOND: u32 = 10;
 
@@ -96,17 +96,25 @@ impl Authority {
     }
 
     /// Writes down that a mutation was refused, if it was for a reason that is written down. `target` is what the caller named.
-    pub async fn note_refusal(self: &Arc<Self>, call: &Call, operation: Operation, target: Option<&str>, error: &Error) {
+    pub async fn note_refusal(
+        self: &Arc<Self>,
+        call: &Call,
+        operation: Operation,
+        target: Option<&str>,
+        whereabouts: Option<Whereabouts>,
+        error: &Error,
+    ) {
         let Some(code) = error.refusal_code() else { return };
         let second = self.clock.now().millis().div_euclid(1000);
         let Some(suppressed) = self.refusals.admit(call.caller.id(), second) else { return };
         let target = target.and_then(|target| self.tellable(target));
-        let organization_id = match call.caller.reach() {
-            Reach::Organization(id) => Some(id),
-            Reach::Installation => None,
+        let (actor, organization_id) = match whereabouts {
+            Some(known) => (known.actor, known.organization_id),
+            None => (call.caller.actor(), None),
         };
+        let organization_id = organization_id.or(call.caller.reach().organization());
         let written = async {
-            let mut change = self.begin_as(call.caller.actor()).await?;
+            let mut change = self.begin_as(actor).await?;
             change.note(NewEvent {
                 event: format!("{}_refused", operation.name),
                 organization_id,

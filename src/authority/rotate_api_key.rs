@@ -1,39 +1,39 @@
 //! Rotating an API key: a new one with the same owner and permissions beside it (P18), which replaces it after an overlap.
-use std::time::Duration;
-
 use super::api_keys::RevealedApiKey;
 use super::change::Change;
 use super::error::Error;
-use crate::domain::api_key::{ApiKey, ApiKeyStatus, choose_expiry};
+use crate::domain::api_key::{ApiKey, ApiKeyStatus, choose_expiry, days_long};
 use crate::domain::credential::Secret;
 use crate::domain::id::ApiKeyId;
 use crate::domain::management_key::Reach;
 use crate::domain::rotation::{Life, OverlapFrom, Rotation};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::usage::Usage;
+use crate::domain::usage::{Usage, UsedCredential};
 use crate::storage::api_keys;
 
-/// What a rotation made of the key that was live before it.
+/// What a rotation made of the keys that were live before it.
 pub struct RotatedApiKey {
     pub revealed: RevealedApiKey,
-    pub retiring: ApiKeyId,
-    /// When it stops working; `None` until the new one is used.
-    pub ends_at: Option<Timestamp>,
+    /// Each with when it stops working, as far as that is known.
+    pub retiring: Vec<(ApiKeyId, Option<Timestamp>)>,
 }
 
 impl Change {
-    /// With an overlap of nothing from now, the old key and its tokens die at once.
+    /// Makes a new key and retires this one, and with it whatever rotations before left live: keys it replaces and keys that replace it.
+    /// With an overlap of nothing from now, those and their tokens die at once.
     pub async fn rotate_api_key(&mut self, id: &str, rotation: Rotation) -> Result<RotatedApiKey, Error> {
         let before = self.api_key(id).await?;
         self.demand_active(&before)?;
-        let organization = before.owner.organization_id();
-        let settings = self.settings_for_keys(organization).await?;
+        let settings = self.settings_for_keys(before.owner.organization_id()).await?;
+        self.write_first_use_of_keys(&before).await?;
+        let live = self.live_line(before.clone()).await?;
         // Unsaid, the new key lives as long as the old one was made for.
-        let days = |life: Duration| u32::try_from(life.as_secs().div_ceil(24 * 3600)).unwrap_or(u32::MAX);
-        let own_days = before.life.expires_at.map(|at| days(at.since(before.created_at)));
-        let unsaid = match (own_days, settings.max_expiry_days) {
-            (Some(own), Some(max)) => Some(own.min(max)),
-            (own, _) => own.or(settings.unsaid_expiry_days()),
+        let unsaid = match before.life.expires_at {
+            Some(at) => {
+                let latest = settings.max_expiry_days.map(|days| self.now + days_long(days));
+                Some(latest.map_or(self.now + at.since(before.created_at), |latest| latest.min(self.now + at.since(before.created_at))))
+            }
+            None => settings.unsaid_expiry(self.now),
         };
         let expires_at = choose_expiry(rotation.expires_at.map(Some), unsaid, settings.max_expiry_days, self.now)?;
         let plain = Secret::api_key(&settings.api_key_prefix, &self.authority.random.bytes()?);
@@ -55,16 +55,51 @@ impl Change {
         };
         key.refresh(self.now);
         self.insert_key(&key, &plain).await?;
-        let retiring = before.id;
-        let ends_at = if rotation.from == OverlapFrom::Now && rotation.overlap.is_zero() {
-            self.revoke_key(before).await?;
-            Some(self.now)
-        } else {
+        let mut retiring = Vec::with_capacity(live.len());
+        let at_once = rotation.from == OverlapFrom::Now && rotation.overlap.is_zero();
+        for before in live {
             let mut old = before.clone();
-            old.life.retire(key.id, &rotation, self.now);
-            self.store_key(old, &before).await?.expires_at
-        };
-        Ok(RotatedApiKey { revealed: RevealedApiKey { key, plain }, retiring, ends_at })
+            if at_once {
+                retiring.push((old.id, Some(self.now)));
+                self.end_key(old).await?;
+            } else {
+                old.life.retire(key.id, &rotation, self.now);
+                let old = self.store_key(old, &before).await?;
+                retiring.push((old.id, old.expires_at));
+            }
+        }
+        Ok(RotatedApiKey { revealed: RevealedApiKey { key, plain }, retiring })
+    }
+
+    /// The live keys of one line of rotations: this one, those that retire in favour of any of them, and those in whose favour.
+    async fn live_line(&mut self, key: ApiKey) -> Result<Vec<ApiKey>, Error> {
+        let organization = key.owner.organization_id();
+        let mut line = vec![key];
+        let mut place = 0;
+        while let Some(key) = line.get(place).cloned() {
+            place += 1;
+            let mut related = api_keys::retiring_for(&mut self.tx, organization, key.id, self.now).await?;
+            if let Some(retirement) = key.life.retirement {
+                let successor = retirement.successor.to_string();
+                related.extend(api_keys::find(&mut self.tx, Reach::Organization(organization), &successor, self.now).await?);
+            }
+            for stored in related {
+                if stored.key.status_at(self.now) == ApiKeyStatus::Active && line.iter().all(|known| known.id != stored.key.id) {
+                    line.push(stored.key);
+                }
+            }
+        }
+        Ok(line)
+    }
+
+    /// First uses that are noticed but not yet written come before what is done now.
+    async fn write_first_use_of_keys(&mut self, key: &ApiKey) -> Result<(), Error> {
+        for key in self.live_line(key.clone()).await? {
+            if let Some(at) = self.authority.uses.first_use_of(UsedCredential::ApiKey(key.id)) {
+                self.activate_api_key(key.id, at).await?;
+            }
+        }
+        Ok(())
     }
 
     /// A key was used for the first time: the overlap that waited for it begins to run, and one of no length ends what it was for.
@@ -75,9 +110,11 @@ impl Change {
             return Ok(());
         }
         let organization = before.owner.organization_id();
+        // Its use is not a change of it: its version stays.
         let mut key = before.clone();
         key.activated_at = Some(at);
-        self.store_key(key, &before).await?;
+        api_keys::update(&mut self.tx, &key).await?;
+        self.note_key("api_key.activated", &key, Some(&before), None);
         for waiting in api_keys::retiring_for(&mut self.tx, organization, id, self.now).await? {
             let before = waiting.key;
             if before.status_at(self.now) != ApiKeyStatus::Active {
@@ -86,7 +123,7 @@ impl Change {
             let mut old = before.clone();
             old.life.successor_used(at);
             if old.life.retirement.is_some_and(|retirement| retirement.overlap.is_zero()) {
-                self.revoke_key(before).await?;
+                self.end_key(before).await?;
             } else if old.life != before.life {
                 self.store_key(old, &before).await?;
             }

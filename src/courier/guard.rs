@@ -30,6 +30,7 @@ static SPECIAL: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
         "240.0.0.0/4",
         "::/128",
         "::1/128",
+        "64:ff9b:1::/48",
         "100::/64",
         "2001::/23",
         "2001:db8::/32",
@@ -87,7 +88,7 @@ impl Guard {
     }
 }
 
-/// The IPv4 address that an IPv6 one carries (mapped, NAT64, 6to4), or the address itself.
+/// The IPv4 address that an IPv6 one carries (mapped, translated, NAT64, 6to4), or the address itself.
 fn carried(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let segments = v6.segments();
@@ -97,7 +98,10 @@ fn carried(address: IpAddr) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     };
     match segments {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => pair(high, low),
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => pair(high, low),
         [0, 0, 0, 0, 0, 0, high, low] if v6 != Ipv6Addr::LOCALHOST && v6 != Ipv6Addr::UNSPECIFIED => pair(high, low),
         _ => address,
     }

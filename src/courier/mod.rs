@@ -135,6 +135,8 @@ mod tests {
             "https://[fd00::1]/",
             "https://[::ffff:10.0.0.1]/",
             "https://[64:ff9b::7f00:1]/",
+            "https://[64:ff9b:1::7f00:1]/",
+            "https://[::ffff:0:7f00:1]/",
             "https://[2002:7f00:1::]/",
             "https://localhost/",
         ] {

@@ -175,18 +175,22 @@ pub enum InvalidReason {
     MissingPermission,
 }
 
-/// The expiry a new key gets.
+pub fn days_long(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 24 * 3600)
+}
+
+/// The expiry a new key gets; `unsaid` is what it gets when the caller says nothing.
 ///
 /// # Errors
 /// A [`FieldError`] when it lies in the past, or beyond the latest that is allowed.
 pub fn choose_expiry(
     asked: Option<Option<Timestamp>>,
-    unsaid_days: Option<u32>,
+    unsaid: Option<Timestamp>,
     max_days: Option<u32>,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, FieldError> {
-    let after = |days: u32| now + Duration::from_secs(u64::from(days) * 24 * 3600);
-    let chosen = asked.unwrap_or_else(|| unsaid_days.map(after));
+    let after = |days: u32| now + days_long(days);
+    let chosen = asked.unwrap_or(unsaid);
     super::rotation::check_expiry(chosen, now)?;
     match (max_days, chosen) {
         (Some(max), Some(at)) if at > after(max) => {

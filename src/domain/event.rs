@@ -24,6 +24,7 @@ pub const EVENT_NAMES: &[&str] = &[
     "api_key.created",
     "api_key.updated",
     "api_key.revoked",
+    "api_key.activated",
     "connect_application.created",
     "connect_application.updated",
     "connect_application.disabled",

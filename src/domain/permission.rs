@@ -158,7 +158,7 @@ impl Slug {
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let part_is_good =
             |part: &str| !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'*' | b'-'));
-        if text.len() <= 128 && text != "*" && text.split(':').all(part_is_good) {
+        if text.len() <= 128 && !["*", ".", ".."].contains(&text) && text.split(':').all(part_is_good) {
             Ok(Self(text.to_owned()))
         } else {
             Err(FieldError::new(

@@ -2,6 +2,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::api_key::days_long;
 use super::credential::ApiKeyPrefix;
 use super::id::OrganizationId;
 use super::text::FieldError;
@@ -86,12 +87,10 @@ impl Effective {
         }
     }
 
-    /// The days after which a key made without an expiry ends: the default, and never later than the latest.
-    pub fn unsaid_expiry_days(&self) -> Option<u32> {
-        match (self.default_expiry_days, self.max_expiry_days) {
-            (Some(default), Some(max)) => Some(default.min(max)),
-            (default, max) => default.or(max),
-        }
+    /// When a key made at `now` without an expiry ends: after the default, and never later than the latest.
+    pub fn unsaid_expiry(&self, now: Timestamp) -> Option<Timestamp> {
+        let days = [self.default_expiry_days, self.max_expiry_days].into_iter().flatten().min();
+        days.map(|days| now + days_long(days))
     }
 }
 

@@ -129,7 +129,11 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &ApiKeyFilter, request: &Pa
          WHEN 'active' THEN revoked_at IS NULL AND COALESCE(expires_at, $7 + 1) > $7 AND COALESCE(retires_at, $7 + 1) > $7 \
          ELSE revoked_at IS NULL AND (COALESCE(expires_at, $7 + 1) <= $7 OR COALESCE(retires_at, $7 + 1) <= $7) END"
     );
-    let keyset = keyset(select, "api_key.id", 7, request);
+    let within = match filter.user_id {
+        Some(_) => "api_key.user_id = $4",
+        None => "api_key.organization_id = $3",
+    };
+    let keyset = keyset(select, Some(within), "api_key.id", 7, request);
     let owner = match filter.owner {
         OwnerFilter::Organization => "organization",
         OwnerFilter::User => "user",

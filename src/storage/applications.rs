@@ -93,7 +93,12 @@ pub async fn find(tx: &mut Tx, reach: Reach, id: &str, now: Timestamp) -> Result
 /// Of one organization, or of all that are in reach.
 pub async fn list(tx: &mut Tx, reach: Reach, of: Option<&str>, request: &PageRequest, now: Timestamp) -> Result<Page<Application>> {
     let sql = select!("(CAST($2 AS TEXT) IS NULL OR organization_id = $2) AND (CAST($3 AS TEXT) IS NULL OR organization_id = $3)");
-    let keyset = keyset(sql, "id", 3, request);
+    let within = match (reach.organization(), of) {
+        (Some(_), _) => Some("organization_id = $2"),
+        (None, Some(_)) => Some("organization_id = $3"),
+        (None, None) => None,
+    };
+    let keyset = keyset(sql, within, "id", 3, request);
     let own = reach.organization().map(|id| id.to_string());
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql)
         .bind(now.hour())

@@ -112,7 +112,12 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &EventFilter, request: &Pag
                   AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2) \
                   AND (CAST($3 AS BIGINT) IS NULL OR created_at >= $3) AND (CAST($4 AS BIGINT) IS NULL OR created_at < $4) \
                   AND (CAST($5 AS TEXT) IS NULL OR $5 LIKE '%,' || event || ',%')";
-    let keyset = keyset_by(select, &EVENT_KEY, 5, request);
+    let within = match (reach.organization(), &filter.organization_id) {
+        (Some(_), _) => Some("organization_id = $1"),
+        (None, Some(_)) => Some("organization_id = $2"),
+        (None, None) => None,
+    };
+    let keyset = keyset_by(select, within, &EVENT_KEY, 5, request);
     let own = reach.organization().map(|id| id.to_string());
     let names = (!filter.events.is_empty()).then(|| format!(",{},", filter.events.join(",")));
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql)

@@ -60,7 +60,7 @@ pub async fn find(tx: &mut Tx, reach: Reach, id: &str) -> Result<Option<StoredMa
 
 pub async fn list(tx: &mut Tx, reach: Reach, request: &PageRequest) -> Result<Page<ManagementKey>> {
     let select = "SELECT * FROM management_key WHERE (CAST($1 AS TEXT) IS NULL OR organization_id = $1)";
-    let keyset = keyset(select, "id", 1, request);
+    let keyset = keyset(select, None, "id", 1, request);
     let own = reach.organization().map(|id| id.to_string());
     let rows: Vec<Row> =
         on!(tx, |connection| sqlx::query_as(keyset.sql).bind(own).bind(keyset.cursor).bind(keyset.limit).fetch_all(connection))?;

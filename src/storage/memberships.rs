@@ -91,7 +91,12 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &MembershipFilter, request:
         "(CAST($2 AS TEXT) IS NULL OR organization_membership.organization_id = $2) \
          AND (CAST($3 AS TEXT) IS NULL OR organization_membership.user_id = $3) AND $4 LIKE '%,' || organization_membership.status || ',%'"
     );
-    let keyset = keyset(select, "organization_membership.id", 4, request);
+    let within = match (filter.organization_id, filter.user_id) {
+        (Some(_), _) => "organization_membership.organization_id = $2",
+        (None, Some(_)) => "organization_membership.user_id = $3",
+        (None, None) => "organization_membership.organization_id = $1",
+    };
+    let keyset = keyset(select, Some(within), "organization_membership.id", 4, request);
     let own = reach.organization().map(|id| id.to_string());
     let statuses = filter.statuses.iter().map(|status| status.name()).collect::<Vec<_>>().join(",");
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql)

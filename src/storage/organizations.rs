@@ -64,7 +64,7 @@ pub async fn find_by_external_id(tx: &mut Tx, reach: Reach, external_id: &str) -
 pub async fn list(tx: &mut Tx, reach: Reach, search: Option<&str>, request: &PageRequest) -> Result<Page<Organization>> {
     let select = "SELECT * FROM organization WHERE (CAST($1 AS TEXT) IS NULL OR id = $1) \
                   AND (CAST($2 AS TEXT) IS NULL OR LOWER(name) LIKE $2 ESCAPE '!')";
-    let keyset = keyset(select, "id", 2, request);
+    let keyset = keyset(select, None, "id", 2, request);
     let own = reach.organization().map(|id| id.to_string());
     let pattern = search.map(|part| {
         let escaped = part.to_ascii_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");

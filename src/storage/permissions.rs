@@ -50,7 +50,7 @@ pub async fn find(tx: &mut Tx, slug: &str) -> Result<Option<Permission>> {
 }
 
 pub async fn list(tx: &mut Tx, request: &PageRequest) -> Result<Page<Permission>> {
-    let keyset = keyset("SELECT * FROM permission WHERE 1 = 1", "id", 0, request);
+    let keyset = keyset("SELECT * FROM permission WHERE 1 = 1", None, "id", 0, request);
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql).bind(keyset.cursor).bind(keyset.limit).fetch_all(connection))?;
     let permissions = rows.into_iter().map(TryInto::try_into).collect::<Result<Vec<Permission>>>()?;
     Ok(Page::of(permissions, request, |permission| permission.id.to_string()))

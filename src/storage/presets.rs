@@ -48,7 +48,7 @@ pub async fn find(tx: &mut Tx, slug: &str) -> Result<Option<Preset>> {
 }
 
 pub async fn list(tx: &mut Tx, request: &PageRequest) -> Result<Page<Preset>> {
-    let keyset = keyset("SELECT * FROM permission_preset WHERE 1 = 1", "id", 0, request);
+    let keyset = keyset("SELECT * FROM permission_preset WHERE 1 = 1", None, "id", 0, request);
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql).bind(keyset.cursor).bind(keyset.limit).fetch_all(connection))?;
     let presets = rows.into_iter().map(TryInto::try_into).collect::<Result<Vec<Preset>>>()?;
     Ok(Page::of(presets, request, |preset| preset.id.to_string()))

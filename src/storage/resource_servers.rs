@@ -61,7 +61,7 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<ResourceServer>> {
 }
 
 pub async fn list(tx: &mut Tx, request: &PageRequest) -> Result<Page<ResourceServer>> {
-    let keyset = keyset("SELECT * FROM resource_server WHERE 1 = 1", "id", 0, request);
+    let keyset = keyset("SELECT * FROM resource_server WHERE 1 = 1", None, "id", 0, request);
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql).bind(keyset.cursor).bind(keyset.limit).fetch_all(connection))?;
     let servers = rows.into_iter().map(TryInto::try_into).collect::<Result<Vec<ResourceServer>>>()?;
     Ok(Page::of(servers, request, |server| server.id.to_string()))

@@ -65,7 +65,7 @@ pub async fn find(tx: &mut Tx, reach: Reach, id: &str) -> Result<Option<StoredWe
 
 pub async fn list(tx: &mut Tx, reach: Reach, request: &PageRequest) -> Result<Page<WebhookEndpoint>> {
     let select = "SELECT * FROM webhook_endpoint WHERE (CAST($1 AS TEXT) IS NULL OR organization_id = $1)";
-    let keyset = keyset(select, "id", 1, request);
+    let keyset = keyset(select, None, "id", 1, request);
     let own = reach.organization().map(|id| id.to_string());
     let rows: Vec<Row> =
         on!(tx, |connection| sqlx::query_as(keyset.sql).bind(own).bind(keyset.cursor).bind(keyset.limit).fetch_all(connection))?;
@@ -187,7 +187,7 @@ pub async fn insert_delivery(tx: &mut Tx, delivery: &Delivery) -> Result<()> {
 }
 
 pub async fn list_deliveries(tx: &mut Tx, endpoint: WebhookEndpointId, request: &PageRequest) -> Result<Page<Delivery>> {
-    let keyset = keyset("SELECT * FROM webhook_delivery WHERE webhook_endpoint_id = $1", "id", 1, request);
+    let keyset = keyset("SELECT * FROM webhook_delivery WHERE webhook_endpoint_id = $1", None, "id", 1, request);
     let rows: Vec<DeliveryRow> = on!(tx, |connection| sqlx::query_as(keyset.sql)
         .bind(endpoint.to_string())
         .bind(keyset.cursor)

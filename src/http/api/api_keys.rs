@@ -144,7 +144,7 @@ struct RevealedView<'a> {
 struct RotatedView<'a> {
     #[serde(flatten)]
     new: RevealedView<'a>,
-    retiring: [RetiringView; 1],
+    retiring: Vec<RetiringView>,
 }
 
 /// What retires, and when it stops working: null until the new one is used.
@@ -287,8 +287,8 @@ pub async fn rotate(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> 
     let mut begin = call.begin().await?;
     let outcome = begin.change.rotate_api_key(&id, rotation).await;
     let outcome = outcome.map(|rotated| {
-        let RotatedApiKey { revealed: made, retiring, ends_at } = &rotated;
-        let retiring = [RetiringView { id: *retiring, expires_at: *ends_at }];
+        let RotatedApiKey { revealed: made, retiring } = &rotated;
+        let retiring = retiring.iter().map(|(id, expires_at)| RetiringView { id: *id, expires_at: *expires_at }).collect();
         Answer::created(&RotatedView { new: revealed(made), retiring }).version(made.key.version)
     });
     begin.finish(outcome).await

@@ -214,6 +214,7 @@ pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> 
 
 pub async fn disable(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("connect_application.disable"), Some(&id)).await?;
+    call.nothing()?;
     let mut begin = call.begin().await?;
     let outcome = begin.change.disable_application(&id).await;
     begin.finish(outcome.map(|application| answer(&application))).await
@@ -221,6 +222,7 @@ pub async fn disable(Path(id): Path<String>, call: Call) -> Result<Answer, Stop>
 
 pub async fn enable(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("connect_application.enable"), Some(&id)).await?;
+    call.nothing()?;
     let mut begin = call.begin().await?;
     let outcome = begin.change.enable_application(&id).await;
     begin.finish(outcome.map(|application| answer(&application))).await
@@ -228,6 +230,7 @@ pub async fn enable(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> 
 
 pub async fn revoke_tokens(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("connect_application.revoke_tokens"), Some(&id)).await?;
+    call.nothing()?;
     let mut begin = call.begin().await?;
     let outcome = begin.change.revoke_application_tokens(&id).await;
     begin.finish(outcome.map(|application| answer(&application))).await

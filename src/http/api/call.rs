@@ -6,12 +6,14 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use axum::http::{HeaderMap, Method, StatusCode};
 use bytes::Bytes;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::answer::Answer;
 use super::error::{Problem, Stop};
 use super::json;
 use super::page::Query;
+use crate::authority::acting::Whereabouts;
 use crate::authority::caller::{Call as AuthorityCall, Caller, Operation};
 use crate::authority::change::Change;
 use crate::authority::error::Error;
@@ -104,7 +106,7 @@ impl Call {
         let authorized = Authorized { call: self, operation, target: target.map(str::to_owned) };
         match authorized.call.inner.caller.demand(operation.power) {
             Ok(_) => Ok(authorized),
-            Err(error) => Err(authorized.refuse(error).await),
+            Err(error) => Err(authorized.refuse(error, None).await),
         }
     }
 }
@@ -115,6 +117,15 @@ impl Authorized {
         self.call.json()
     }
 
+    /// A call that takes no members: no body, or an empty object.
+    pub fn nothing(&self) -> Result<(), Stop> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        let Nothing {} = self.json()?;
+        Ok(())
+    }
+
     /// Begins the change, or stops with the answer that was given before.
     pub async fn begin(self) -> Result<Begin, Stop> {
         match self.call.app.authority.begin(&self.call.inner, self.operation).await {
@@ -122,13 +133,14 @@ impl Authorized {
             Ok(Begun::Replay(bytes)) => {
                 Err(Answer::from_bytes(&bytes).map_or(Stop::Internal("a kept answer cannot be read".into()), Stop::Replay))
             }
-            Err(error) => Err(self.refuse(error).await),
+            Err(error) => Err(self.refuse(error, None).await),
         }
     }
 
     /// Writes the refusal down.
-    async fn refuse(self, error: Error) -> Stop {
-        self.call.app.authority.note_refusal(&self.call.inner, self.operation, self.target.as_deref(), &error).await;
+    async fn refuse(self, error: Error, whereabouts: Option<Whereabouts>) -> Stop {
+        let Self { call, operation, target } = self;
+        call.app.authority.note_refusal(&call.inner, operation, target.as_deref(), whereabouts, &error).await;
         error.into()
     }
 }
@@ -142,8 +154,9 @@ impl Begin {
                 Ok(answer)
             }
             Err(error) => {
+                let whereabouts = self.change.whereabouts();
                 drop(self.change);
-                Err(self.authorized.refuse(error).await)
+                Err(self.authorized.refuse(error, Some(whereabouts)).await)
             }
         }
     }
@@ -151,11 +164,14 @@ impl Begin {
 
 /// Exactly one credential, a live management key (cases 225 to 229).
 fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Stop> {
-    if headers.contains_key("x-api-key") || headers.get_all(AUTHORIZATION).iter().count() > 1 {
+    let authorizations = headers.get_all(AUTHORIZATION).iter().count();
+    let keys = headers.get_all("x-api-key").iter().count();
+    if authorizations + keys > 1 {
         let problem = Problem::new("several_credentials", "send exactly one credential: a management key as Authorization: Bearer");
         return Err(Stop::Problem(StatusCode::BAD_REQUEST, problem));
     }
-    let Some(value) = headers.get(AUTHORIZATION) else { return Err(Stop::Unauthenticated { presented: false }) };
+    // An API key is never a caller here.
+    let Some(value) = headers.get(AUTHORIZATION) else { return Err(Stop::Unauthenticated { presented: keys > 0 }) };
     let token = value.to_str().ok().and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let caller = token.and_then(|(_, token)| app.authority.find_caller(&Secret::presented(token.trim())));
     caller.ok_or(Stop::Unauthenticated { presented: true })

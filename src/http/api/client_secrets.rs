@@ -155,6 +155,7 @@ pub async fn rotate(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> 
 
 pub async fn cancel_rotation(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("connect_application_secret.cancel_rotation"), Some(&id)).await?;
+    call.nothing()?;
     let mut begin = call.begin().await?;
     let outcome = begin.change.cancel_rotation(&id).await;
     begin.finish(outcome.map(|secrets| Answer::ok(&secrets))).await

@@ -50,6 +50,9 @@ fn describe(path: &str, text: &str) -> FieldError {
         let known = known.trim_start_matches("one of ").replace('`', "");
         return FieldError::new("unknown_field", name.clone(), format!("{name} is not a member of this request, which takes {known}"));
     }
+    if text.starts_with("unknown field") {
+        return FieldError::new("unknown_field", name.clone(), format!("{name} is not a member of this request, which takes none"));
+    }
     let expected = text.rsplit_once("expected ").map_or("another value", |(_, rest)| rest.split(" at line").next().unwrap_or(rest));
     let expected = match expected {
         "u8" | "u16" | "u32" | "u64" => "a whole number of 0 or more",

@@ -152,6 +152,7 @@ pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> 
 
 pub async fn deactivate(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("organization_membership.deactivate"), Some(&id)).await?;
+    call.nothing()?;
     let mut begin = call.begin().await?;
     let outcome = begin.change.deactivate_membership(&id).await;
     begin.finish(outcome.map(|membership| answer(&membership))).await
@@ -159,6 +160,7 @@ pub async fn deactivate(Path(id): Path<String>, call: Call) -> Result<Answer, St
 
 pub async fn reactivate(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("organization_membership.reactivate"), Some(&id)).await?;
+    call.nothing()?;
     let mut begin = call.begin().await?;
     let outcome = begin.change.reactivate_membership(&id).await;
     begin.finish(outcome.map(|membership| answer(&membership))).await

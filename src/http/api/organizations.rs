@@ -143,6 +143,7 @@ pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> 
 
 pub async fn suspend(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("organization.suspend"), Some(&id)).await?;
+    call.nothing()?;
     let mut begin = call.begin().await?;
     let outcome = begin.change.suspend_organization(&id).await;
     begin.finish(outcome.map(|organization| answer(&organization))).await
@@ -150,6 +151,7 @@ pub async fn suspend(Path(id): Path<String>, call: Call) -> Result<Answer, Stop>
 
 pub async fn reactivate(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("organization.reactivate"), Some(&id)).await?;
+    call.nothing()?;
     let mut begin = call.begin().await?;
     let outcome = begin.change.reactivate_organization(&id).await;
     begin.finish(outcome.map(|organization| answer(&organization))).await

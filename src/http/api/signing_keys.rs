@@ -61,6 +61,7 @@ pub async fn rotate(call: Call) -> Result<Answer, Stop> {
 
 pub async fn revoke(Path(kid): Path<String>, call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("signing_key.revoke"), Some(&kid)).await?;
+    call.nothing()?;
     let mut begin = call.begin().await?;
     let outcome = begin.change.compromise_signing_key(&kid).await;
     begin.finish(outcome.map(|key| Answer::ok(&key))).await

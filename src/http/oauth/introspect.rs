@@ -94,7 +94,7 @@ pub async fn introspect(State(app): State<Arc<App>>, request: Request) -> Result
     let source = app.trusted_proxies.source(parts.extensions.get::<Peer>().copied(), &parts.headers);
     let asker = asker(&app, &parts.headers, &form, source, Power::TokensIntrospect)?;
     let token = form.get("token").ok_or(OauthError::InvalidRequest("token is missing"))?;
-    Ok(match app.authority.introspect(&asker, token) {
+    Ok(match app.authority.introspect(&asker, token, source) {
         Some(Introspected::AccessToken(claims)) => {
             (no_store(), Json(Active { active: true, token_type: "Bearer", claims })).into_response()
         }
