@@ -583,3 +583,41 @@ async fn e50_case_239_a_revoked_key_is_good_for_nobody_from_the_answer_on() {
         }
     }
 }
+
+/// The promises that are the authority's to keep.
+const PROMISES: [&str; 71] = [
+    "E2", "E3", "E8", "E9", "E12", "E13", "E15", "E16", "E20", "E21", "E22", "E23", "E24", "E26", "E27", "E28", "E46", "E47", "E48", "E49",
+    "E50", "E55", "G1", "G2", "G5", "G6", "G7", "G8", "G9", "G10", "G14", "G16", "G17", "G18", "G23", "G24", "G25", "G26", "G28", "G30",
+    "P2", "P3", "P5", "P6", "P11", "P12", "P13", "P14", "P18", "B2", "B3", "B4", "B5", "B6", "B12", "B13", "B15", "W2", "W3", "W4", "W5",
+    "W6", "W7", "W8", "W9", "W10", "W11", "W12", "W13", "W14", "W16",
+];
+
+/// The numbers of a cell: `E2, G5–G8` is five of them.
+fn numbers(cell: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for part in cell.split(", ") {
+        let (first, last) = part.split_once('–').unwrap_or((part, part));
+        let number = |text: &str| text[1..].parse::<u32>().unwrap();
+        all.extend((number(first)..=number(last)).map(|number| format!("{}{number}", &first[..1])));
+    }
+    all
+}
+
+#[test]
+fn every_promise_is_in_the_table_with_a_test_that_exists() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = std::fs::read_to_string(root.join("docs/behaviours.md")).unwrap();
+    let mut held = Vec::new();
+    for row in table.lines().filter(|row| row.ends_with("| holds |")) {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let (file, tests) = cells[2].strip_prefix('`').and_then(|cell| cell.split_once(".rs`: ")).unwrap_or(("behaviours", cells[2]));
+        let source = std::fs::read_to_string(root.join(format!("tests/{file}.rs"))).unwrap();
+        for test in tests.split(", ") {
+            assert!(source.contains(&format!("fn {}(", test.trim_matches('`'))), "{test} of {} is nowhere", cells[0]);
+        }
+        held.extend(numbers(cells[0]));
+    }
+    for promise in PROMISES {
+        assert!(held.iter().any(|number| number == promise), "{promise} is not in docs/behaviours.md");
+    }
+}

@@ -13,9 +13,11 @@ use serde_json::{Value, json};
 #[derive(Clone, Default)]
 struct Ledger {
     applications: Arc<Mutex<HashMap<String, Application>>>,
-    /// By API key, its value, and whether it lives; `None` while an answer is outstanding.
-    api_keys: Arc<Mutex<HashMap<String, (String, Option<bool>)>>>,
+    api_keys: Arc<Mutex<HashMap<String, ApiKey>>>,
 }
+
+/// A key's value, and whether it lives; `None` while an answer is outstanding.
+type ApiKey = (String, Option<bool>);
 
 #[derive(Clone, Debug)]
 struct Application {

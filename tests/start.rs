@@ -209,3 +209,31 @@ fn a_first_start_prints_the_management_key_it_makes_this_once() {
     assert_eq!(said.matches("chm_").count(), 1, "{said}");
     assert_eq!(printed("second"), "");
 }
+
+#[tokio::test]
+async fn a_store_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it() {
+    use sqlx::Connection;
+    use sqlx::migrate::Migrator;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("data/chancery.db").display());
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let all = sqlx::migrate!("./migrations");
+    let first = all.iter().filter(|migration| migration.version == 1).cloned().collect();
+    Migrator::with_migrations(first).run(&mut connection).await.unwrap();
+    for sql in [
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA application_id = 1130914158",
+        "INSERT INTO organization VALUES ('org_01KAJ2M3N4P5Q6R7S8T9V0W1X2', 'Acme', NULL, '{}', 'active', 'prn_01KAJ2M3N4P5Q6R7S8T9V0W1X2', 1, 1, 1)",
+        "INSERT INTO permission VALUES ('perm_01KAJ2M3N4P5Q6R7S8T9V0W1X2', 'threads:read', 'Read', NULL, NULL, 1, 1, 1)",
+    ] {
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    let process = Process::start(folder.path());
+    let (_, permission) = process.manage("GET", "/authorization/permissions/threads:read", serde_json::Value::Null).await.unwrap();
+    assert_eq!(permission["grantable_to"], serde_json::json!(["api_key_organization", "api_key_user", "m2m"]));
+    let path = "/organizations/org_01KAJ2M3N4P5Q6R7S8T9V0W1X2/api_keys";
+    let body = serde_json::json!({ "name": "k", "permissions": ["threads:read"] });
+    assert_eq!(process.manage("POST", path, body).await.unwrap().0, 201);
+}

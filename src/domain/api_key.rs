@@ -179,6 +179,20 @@ pub fn days_long(days: u32) -> Duration {
     Duration::from_secs(u64::from(days) * 24 * 3600)
 }
 
+impl InvalidReason {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::NotFound => "not_found",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            Self::OrganizationSuspended => "organization_suspended",
+            Self::OrganizationMismatch => "organization_mismatch",
+            Self::MissingPermission => "missing_permission",
+        }
+    }
+}
+
 /// The expiry a new key gets; `unsaid` is what it gets when the caller says nothing.
 ///
 /// # Errors

@@ -26,7 +26,10 @@ pub struct Metrics {
     pub responses: Family<Labels, Counter>,
     pub panics: Counter,
     pub connections: Gauge<i64, AtomicI64>,
+    /// By reason; `valid` where there is none.
+    pub validations: Family<Labels, Counter>,
     applications: Gauge<i64, AtomicI64>,
+    api_keys: Gauge<i64, AtomicI64>,
 }
 
 impl Default for Metrics {
@@ -34,14 +37,17 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("chancery");
         let (tokens_issued, panics) = (Counter::default(), Counter::default());
         let (token_refusals, responses) = (Family::default(), Family::default());
-        let (connections, applications) = (Gauge::default(), Gauge::default());
+        let (connections, applications, api_keys) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let validations = Family::default();
         registry.register("tokens_issued", "Access tokens issued", tokens_issued.clone());
         registry.register("token_refusals", "Token requests refused, by error code", token_refusals.clone());
         registry.register("http_responses", "Answers, by class of status", responses.clone());
         registry.register("panics", "Handlers that panicked", panics.clone());
         registry.register("connections", "Open connections", connections.clone());
+        registry.register("validations", "API key validations, by reason", validations.clone());
         registry.register("applications", "Applications in memory", applications.clone());
-        Self { registry, tokens_issued, token_refusals, responses, panics, connections, applications }
+        registry.register("api_keys", "API keys in memory, revoked ones too", api_keys.clone());
+        Self { registry, tokens_issued, token_refusals, responses, panics, connections, validations, applications, api_keys }
     }
 }
 
@@ -59,6 +65,7 @@ impl Metrics {
 
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     app.metrics.applications.set(i64::try_from(app.authority.application_count()).unwrap_or(i64::MAX));
+    app.metrics.api_keys.set(i64::try_from(app.authority.api_key_count()).unwrap_or(i64::MAX));
     let mut text = String::new();
     match encode(&mut text, &app.metrics.registry) {
         Ok(()) => ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),

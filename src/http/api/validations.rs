@@ -67,5 +67,7 @@ pub async fn validate(call: Call) -> Result<Answer, Stop> {
         Ok(key) => (Some(key), None),
         Err(reason) => (None, Some(reason)),
     };
+    let label = reason.map_or("valid", InvalidReason::name);
+    call.app.metrics.validations.get_or_create(&[("reason", label)]).inc();
     Ok(Answer::ok(&ValidationView { api_key, reason }))
 }
