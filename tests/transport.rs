@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use fixture::process::Process;
+use fixture::process::{MANAGEMENT_KEY, Process};
 
 const FORM_HEAD: &str = "POST /oauth/token HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n";
 
@@ -140,5 +140,25 @@ fn case_255_metrics_are_not_on_the_public_listener() {
     for path in ["/metrics", "/debug/pprof"] {
         let answer = exchange(&process, format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes(), false);
         assert_eq!(status(&answer), 404);
+    }
+}
+
+#[tokio::test]
+async fn case_12_who_sends_all_of_an_oversized_body_before_reading_is_told_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path());
+    for _ in 0..5 {
+        let mut stream = process.connect();
+        let length = 20 * 1024 * 1024;
+        let head = format!(
+            "POST /organizations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {MANAGEMENT_KEY}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        );
+        std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+        for _ in 0..length / 65536 {
+            std::io::Write::write_all(&mut stream, &[b' '; 65536]).unwrap();
+        }
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("payload_too_large"), "{answer}");
     }
 }

@@ -170,3 +170,68 @@ async fn case_249_where_a_webhook_may_not_go_and_what_else_is_refused() {
     let listed = on.manage("GET", "/webhook_endpoints", Value::Null).await;
     assert!(!listed.text.contains(made["secret"].as_str().unwrap()) && listed.json()["data"][0]["secret"].is_string());
 }
+
+#[tokio::test]
+async fn a_body_is_the_same_after_any_parser_wrote_it_again() {
+    let on = Installation::new().await;
+    for (number, claims) in
+        [json!({ "f": 1.5 }), json!({ "f": 1.0 }), json!({ "n": 9_007_199_254_740_993_u64 }), json!({ "a": [{ "10": 1 }] })]
+            .into_iter()
+            .enumerate()
+    {
+        let body = json!({ "identifier": format!("https://{number}.example"), "name": "r", "claims": claims });
+        is_problem(&on.manage("POST", "/resource_servers", body).await, 422, "invalid");
+    }
+    let stable =
+        json!({ "identifier": "https://a.example", "name": "r", "claims": { "n": 9_007_199_254_740_992_u64, "01": [true, null, "x"] } });
+    on.manage("POST", "/resource_servers", stable).await.expect(201);
+    for (key, status) in [("0", 422), ("17", 422), ("01", 200), ("x1", 200)] {
+        let organization = on.organization("Acme").await;
+        let answer = on.manage("PUT", &format!("/organizations/{organization}"), json!({ "metadata": { key: "v", "gone": null } })).await;
+        assert_eq!(answer.status, status, "{key}: {answer:?}");
+        if status == 200 {
+            assert_eq!(answer.json()["metadata"], json!({ key: "v" }));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_goes_with_an_organization_is_told_thing_by_thing() {
+    let on = Installation::new().await;
+    let receiver = Receiver::start().await;
+    let organization = on.organization("Acme").await;
+    let user = on.user("ada@example.com").await;
+    on.member(&user, &organization, "admin").await;
+    let (own, revoked) = (on.api_key(&organization, json!({})).await, on.api_key(&organization, json!({})).await);
+    on.manage("DELETE", &format!("/api_keys/{}", revoked["id"].as_str().unwrap()), Value::Null).await.expect(204);
+    on.personal_key(&user, &organization, json!({})).await;
+    on.application_of(&organization, json!({})).await;
+    on.management_key(&["*:read"], Some(&organization)).await;
+    endpoint(
+        &on,
+        &receiver,
+        &[
+            "api_key.revoked",
+            "connect_application.deleted",
+            "organization_membership.deleted",
+            "management_key.deleted",
+            "organization.deleted",
+            "organization.delete_refused",
+        ],
+    )
+    .await;
+    on.manage("DELETE", "/organizations/org_x", Value::Null).await.expect(404);
+    on.manage("DELETE", &format!("/organizations/{organization}"), Value::Null).await.expect(204);
+    deliver(&on).await;
+    let expected = [
+        "organization.delete_refused",
+        "api_key.revoked",
+        "api_key.revoked",
+        "connect_application.deleted",
+        "organization_membership.deleted",
+        "management_key.deleted",
+        "organization.deleted",
+    ];
+    assert_eq!(receiver.names(), expected);
+    assert_eq!(on.reason(&own["value"]).await, "not_found");
+}

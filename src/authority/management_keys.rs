@@ -124,7 +124,7 @@ impl Change {
         Ok(key)
     }
 
-    fn note_management_key(&mut self, event: &str, key: &ManagementKey, before: Option<&ManagementKey>) {
+    pub(super) fn note_management_key(&mut self, event: &str, key: &ManagementKey, before: Option<&ManagementKey>) {
         self.note(NewEvent {
             event: event.into(),
             organization_id: key.organization_id,

@@ -10,7 +10,7 @@ use crate::domain::event::{NewEvent, Subject};
 use crate::domain::management_key::Power;
 use crate::domain::organization::{NewOrganization, Organization, OrganizationChange, OrganizationPrincipal, OrganizationStatus};
 use crate::domain::page::{Cursor, Page, PageRequest};
-use crate::storage::{api_keys, client_secrets, organizations};
+use crate::storage::{api_keys, applications, client_secrets, management_keys, memberships, organizations, webhooks};
 
 const NAME: &str = "organization";
 
@@ -99,8 +99,32 @@ impl Change {
     pub async fn delete_organization(&mut self, id: &str) -> Result<(), Error> {
         let organization = self.organization(id).await?;
         self.demand_installation()?;
+        self.end_everything_of(&organization).await?;
         organizations::delete(&mut self.tx, organization.id).await?;
         self.note_organization("organization.deleted", &organization, Some(&organization));
+        Ok(())
+    }
+
+    /// What goes with an organization is told thing by thing, as if each had been ended by itself; their rows go with its own.
+    async fn end_everything_of(&mut self, organization: &Organization) -> Result<(), Error> {
+        let id = organization.id;
+        for stored in api_keys::of_organization(&mut self.tx, id, self.now).await? {
+            if stored.key.revoked_at.is_none() {
+                self.end_key(stored.key).await?;
+            }
+        }
+        for application in applications::of_organization(&mut self.tx, &id.to_string(), self.now).await? {
+            self.note_application("connect_application.deleted", &application, Some(&application));
+        }
+        for membership in memberships::of_organization(&mut self.tx, id).await? {
+            self.note_membership("organization_membership.deleted", &membership, Some(&membership));
+        }
+        for endpoint in webhooks::of_organization(&mut self.tx, id).await? {
+            self.note_webhook_endpoint("webhook_endpoint.deleted", &endpoint, Some(&endpoint));
+        }
+        for key in management_keys::of_organization(&mut self.tx, id).await? {
+            self.note_management_key("management_key.deleted", &key, Some(&key));
+        }
         Ok(())
     }
 

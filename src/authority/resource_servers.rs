@@ -54,7 +54,7 @@ impl Change {
             version: 1,
         };
         if server.default {
-            resource_servers::clear_default(&mut self.tx).await?;
+            self.take_default_mark().await?;
         }
         let taken = |error| Error::taken(error, "identifier_taken", "another resource server has this identifier");
         resource_servers::insert(&mut self.tx, &server).await.map_err(taken)?;
@@ -82,7 +82,7 @@ impl Change {
         }
         if let Some(default) = change.default {
             if default && !server.default {
-                resource_servers::clear_default(&mut self.tx).await?;
+                self.take_default_mark().await?;
             }
             server.default = default;
         }
@@ -103,6 +103,17 @@ impl Change {
         }
         resource_servers::delete(&mut self.tx, server.id).await?;
         self.note_resource_server("resource_server.deleted", &server, Some(&server));
+        Ok(())
+    }
+
+    /// There is one default at the most: whichever has the mark loses it, and that is a change of its own.
+    async fn take_default_mark(&mut self) -> Result<(), Error> {
+        for before in resource_servers::all(&mut self.tx).await?.into_iter().filter(|server| server.default) {
+            let mut server = ResourceServer { default: false, ..before.clone() };
+            (server.updated_at, server.version) = (self.now, server.version + 1);
+            resource_servers::update(&mut self.tx, &server).await?;
+            self.note_resource_server("resource_server.updated", &server, Some(&before));
+        }
         Ok(())
     }
 

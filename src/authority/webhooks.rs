@@ -155,7 +155,7 @@ impl Change {
         Ok(endpoint)
     }
 
-    fn note_webhook_endpoint(&mut self, event: &str, endpoint: &WebhookEndpoint, before: Option<&WebhookEndpoint>) {
+    pub(super) fn note_webhook_endpoint(&mut self, event: &str, endpoint: &WebhookEndpoint, before: Option<&WebhookEndpoint>) {
         self.note(NewEvent {
             event: event.into(),
             organization_id: endpoint.organization_id,

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::id::ResourceServerId;
+use super::metadata::is_array_index;
 use super::text::{FieldError, Name};
 use super::timestamp::Timestamp;
 
@@ -119,10 +120,26 @@ pub fn check_claims(claims: &Map<String, Value>) -> Result<(), FieldError> {
     if let Some(name) = claims.keys().find(|name| AccessToken::RESERVED.contains(&name.as_str())) {
         return Err(FieldError::new("reserved_claim", format!("claims.{name}"), format!("the claim {name} is set by the authority")));
     }
+    if !is_stable(&Value::Object(claims.clone())) {
+        let message =
+            "claims hold whole numbers within ±2^53 alone, and no member whose name is a whole number: parsers write others in another way";
+        return Err(FieldError::new("unstable_json", "claims", message));
+    }
     if Value::Object(claims.clone()).to_string().len() > MAX_CLAIMS {
         return Err(FieldError::new("too_long", "claims", format!("claims take at most {MAX_CLAIMS} bytes as JSON")));
     }
     Ok(())
+}
+
+/// Whether every parser that reads it and writes it again gives the same text: webhook bodies must verify after that.
+fn is_stable(value: &Value) -> bool {
+    const EXACT: i64 = 1 << 53;
+    match value {
+        Value::Number(number) => number.as_i64().is_some_and(|number| (-EXACT..=EXACT).contains(&number)),
+        Value::Array(values) => values.iter().all(is_stable),
+        Value::Object(members) => members.iter().all(|(name, value)| !is_array_index(name) && is_stable(value)),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
 }
 
 /// # Errors

@@ -113,7 +113,10 @@ impl Subscription {
         if names.is_empty() {
             return Err(FieldError::new("required", "events", "events takes at least one name, or \"*\" for all"));
         }
-        if let Some(unknown) = names.iter().find(|name| *name != EVERY_EVENT && !EVENT_NAMES.contains(&name.as_str())) {
+        // A refusal is named after what was refused.
+        let is_refusal = |name: &str| name.strip_suffix("_refused").is_some_and(|call| call.split('.').count() == 2 && is_plain(call));
+        let exists = |name: &str| name == EVERY_EVENT || EVENT_NAMES.contains(&name) || is_refusal(name);
+        if let Some(unknown) = names.iter().find(|name| !exists(name)) {
             let unknown: String = unknown.chars().take(64).collect();
             let message = format!("{unknown:?} is none of {}, \"*\"", EVENT_NAMES.join(", "));
             return Err(FieldError::new("unknown_event", "events", message));
@@ -130,6 +133,10 @@ impl Subscription {
     pub fn names(&self) -> &[String] {
         &self.0
     }
+}
+
+fn is_plain(name: &str) -> bool {
+    name.len() <= 64 && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_' | b'.'))
 }
 
 /// What came of one attempt.

@@ -1,9 +1,10 @@
 //! Deadlines of one connection (F22): for its first byte, for each head, for idling, and for a write that does not move.
 use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -18,10 +19,20 @@ const IDLE: Duration = Duration::from_secs(75);
 const WRITE: Duration = Duration::from_secs(10);
 /// A body has a deadline of its own; this only ends a request that nobody answers.
 const REQUEST: Duration = Duration::from_secs(60);
+/// How long, and how much of, a body that was refused is still taken in and thrown away before the connection is closed: a client that
+/// writes it all before it reads would otherwise never see why.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
 
 /// Where the connection is, told by whoever answers its requests.
 #[derive(Clone, Default)]
-pub struct Phase(Arc<AtomicU8>);
+pub struct Phase(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    phase: AtomicU8,
+    lingers: AtomicBool,
+}
 
 const AWAITING_FIRST_BYTE: u8 = 0;
 const IN_HEAD: u8 = 1;
@@ -30,15 +41,20 @@ const IDLING: u8 = 3;
 
 impl Phase {
     pub fn request_began(&self) {
-        self.0.store(IN_REQUEST, Ordering::Release);
+        self.0.phase.store(IN_REQUEST, Ordering::Release);
     }
 
     pub fn request_ended(&self) {
-        self.0.store(IDLING, Ordering::Release);
+        self.0.phase.store(IDLING, Ordering::Release);
+    }
+
+    /// The answer was given before the body was read: what still comes of it is thrown away.
+    pub fn lingers(&self) {
+        self.0.lingers.store(true, Ordering::Release);
     }
 
     fn get(&self) -> u8 {
-        self.0.load(Ordering::Acquire)
+        self.0.phase.load(Ordering::Acquire)
     }
 }
 
@@ -50,12 +66,14 @@ pub struct Deadlines<S> {
     phase: Phase,
     armed_for: u8,
     write_pending: bool,
+    /// Bytes that may still be thrown away, once it lingers.
+    thrown_away: Option<usize>,
 }
 
 impl<S> Deadlines<S> {
     pub fn new(stream: S, phase: Phase) -> Self {
         let (read_deadline, write_deadline) = (Box::pin(sleep(FIRST_BYTE)), Box::pin(sleep(WRITE)));
-        Self { stream, read_deadline, write_deadline, phase, armed_for: AWAITING_FIRST_BYTE, write_pending: false }
+        Self { stream, read_deadline, write_deadline, phase, armed_for: AWAITING_FIRST_BYTE, write_pending: false, thrown_away: None }
     }
 
     /// Ready with an error when the deadline of the phase has passed. The timer is set only when there is something to wait for.
@@ -88,6 +106,27 @@ impl<S> Deadlines<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Deadlines<S> {
+    /// Ready when the peer has closed, has sent too much, or takes too long.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut scratch = [MaybeUninit::uninit(); 16 * 1024];
+        if self.thrown_away.is_none() {
+            self.read_deadline.as_mut().reset(from_now(LINGER));
+        }
+        loop {
+            let thrown_away = self.thrown_away.get_or_insert(0);
+            if *thrown_away > LINGER_BYTES || self.read_deadline.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            let mut buffer = ReadBuf::uninit(&mut scratch);
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => *thrown_away += buffer.filled().len(),
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
 fn from_now(duration: Duration) -> Instant {
     Instant::from_std(clock::instant()) + duration
 }
@@ -99,7 +138,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Deadlines<S> {
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Ready(result) => {
                 if buffer.filled().len() > filled && matches!(phase, AWAITING_FIRST_BYTE | IDLING) {
-                    self.phase.0.store(IN_HEAD, Ordering::Release);
+                    self.phase.0.phase.store(IN_HEAD, Ordering::Release);
                 }
                 Poll::Ready(result)
             }
@@ -108,7 +147,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Deadlines<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Deadlines<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Deadlines<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.bound_write(context, result)
@@ -129,6 +168,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Deadlines<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.thrown_away.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        }
+        if self.phase.0.lingers.load(Ordering::Acquire) {
+            ready!(self.poll_linger(context));
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Request, Response};
+use axum::http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -91,6 +91,9 @@ async fn answer(router: Router, phase: Phase, peer: Peer, request: Request<Incom
     // A client that waits for 100-continue and is refused must not have its body taken for a request.
     if expects_body && !response.status().is_success() {
         response.headers_mut().insert(axum::http::header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        phase.lingers();
     }
     phase.request_ended();
     Ok(response)

@@ -5,7 +5,7 @@ use super::client_secrets::{read_digest, write_digest};
 use super::page::keyset;
 use super::{Result, StoreError, Tx, on, stored};
 use crate::domain::credential::SecretDigest;
-use crate::domain::id::ManagementKeyId;
+use crate::domain::id::{ManagementKeyId, OrganizationId};
 use crate::domain::management_key::{Grants, ManagementKey, Reach};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::text::Name;
@@ -67,6 +67,12 @@ pub async fn list(tx: &mut Tx, reach: Reach, request: &PageRequest) -> Result<Pa
     let keys =
         rows.into_iter().map(StoredManagementKey::try_from).map(|stored| stored.map(|stored| stored.key)).collect::<Result<Vec<_>>>()?;
     Ok(Page::of(keys, request, |key| key.id.to_string()))
+}
+
+pub async fn of_organization(tx: &mut Tx, organization: OrganizationId) -> Result<Vec<ManagementKey>> {
+    let sql = "SELECT * FROM management_key WHERE organization_id = $1";
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(organization.to_string()).fetch_all(connection))?;
+    rows.into_iter().map(|row| StoredManagementKey::try_from(row).map(|stored| stored.key)).collect()
 }
 
 pub async fn all(tx: &mut Tx) -> Result<Vec<StoredManagementKey>> {

@@ -78,6 +78,12 @@ pub async fn find_of(tx: &mut Tx, user: UserId, organization: OrganizationId) ->
     row.map(TryInto::try_into).transpose()
 }
 
+pub async fn of_organization(tx: &mut Tx, organization: OrganizationId) -> Result<Vec<Membership>> {
+    let sql = select!("1 = 1");
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(organization.to_string()).fetch_all(connection))?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
 /// All of one user's.
 pub async fn of_user(tx: &mut Tx, user: UserId) -> Result<Vec<Membership>> {
     let sql = select!("organization_membership.user_id = $2");

@@ -112,12 +112,6 @@ pub async fn update(tx: &mut Tx, server: &ResourceServer) -> Result<()> {
     .map(drop)
 }
 
-/// Takes the mark of the default from whichever server has it.
-pub async fn clear_default(tx: &mut Tx) -> Result<()> {
-    let sql = "UPDATE resource_server SET is_default = 0 WHERE is_default = 1";
-    on!(tx, |connection| sqlx::query(sql).execute(connection)).map(drop)
-}
-
 pub async fn delete(tx: &mut Tx, id: ResourceServerId) -> Result<()> {
     on!(tx, |connection| sqlx::query("DELETE FROM resource_server WHERE id = $1").bind(id.to_string()).execute(connection)).map(drop)
 }

@@ -3,7 +3,7 @@ use sqlx::FromRow;
 
 use super::page::keyset;
 use super::{Result, StoreError, Tx, on, stored};
-use crate::domain::id::WebhookEndpointId;
+use crate::domain::id::{OrganizationId, WebhookEndpointId};
 use crate::domain::management_key::Reach;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::timestamp::Timestamp;
@@ -72,6 +72,12 @@ pub async fn list(tx: &mut Tx, reach: Reach, request: &PageRequest) -> Result<Pa
     let endpoints =
         rows.into_iter().map(|row| StoredWebhookEndpoint::try_from(row).map(|stored| stored.endpoint)).collect::<Result<Vec<_>>>()?;
     Ok(Page::of(endpoints, request, |endpoint| endpoint.id.to_string()))
+}
+
+pub async fn of_organization(tx: &mut Tx, organization: OrganizationId) -> Result<Vec<WebhookEndpoint>> {
+    let sql = "SELECT * FROM webhook_endpoint WHERE organization_id = $1";
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(organization.to_string()).fetch_all(connection))?;
+    rows.into_iter().map(|row| StoredWebhookEndpoint::try_from(row).map(|stored| stored.endpoint)).collect()
 }
 
 /// Those that are enabled, behind the head of the chain, and due.

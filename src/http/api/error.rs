@@ -38,6 +38,12 @@ impl Problem {
         Self { code, message: message.into(), errors: Vec::new(), activates_at: None }
     }
 
+    /// One code over errors of single fields.
+    pub fn of_fields(code: &'static str, errors: Vec<FieldError>) -> Self {
+        let message = errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ");
+        Self { errors, ..Self::new(code, message) }
+    }
+
     pub fn of_status(status: StatusCode, message: &'static str) -> Stop {
         let code = match status {
             StatusCode::NOT_FOUND => "not_found",
@@ -74,9 +80,7 @@ impl From<Error> for Stop {
         let message = error.to_string();
         let (status, code) = match error {
             Error::Invalid(errors) => {
-                let message = errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ");
-                let problem = Problem { errors, ..Problem::new("invalid", message) };
-                return Self::Problem(StatusCode::UNPROCESSABLE_ENTITY, problem);
+                return Self::Problem(StatusCode::UNPROCESSABLE_ENTITY, Problem::of_fields("invalid", errors));
             }
             Error::Conflict { code, message, until } => {
                 return Self::Problem(StatusCode::CONFLICT, Problem { activates_at: until, ..Problem::new(code, message) });
@@ -87,11 +91,9 @@ impl From<Error> for Stop {
             Error::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Error::VersionMismatch => (StatusCode::PRECONDITION_FAILED, "version_mismatch"),
             Error::IdempotencyKeyReused => {
-                let errors = vec![FieldError::new("idempotency_key_reused", "Idempotency-Key", message.clone())];
-                return Self::Problem(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    Problem { errors, ..Problem::new("idempotency_key_reused", message) },
-                );
+                let code = "idempotency_key_reused";
+                let problem = Problem::of_fields(code, vec![FieldError::new(code, "Idempotency-Key", message)]);
+                return Self::Problem(StatusCode::UNPROCESSABLE_ENTITY, problem);
             }
             Error::IdempotencyInProgress => (StatusCode::CONFLICT, "idempotency_in_progress"),
             Error::Unavailable(cause) => return Self::Unavailable(cause.to_string()),

@@ -41,6 +41,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Stop> {
 
 /// serde's message holds the value that was sent; only what was expected is told.
 fn describe(path: &str, text: &str) -> FieldError {
+    let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
     let name: String = path.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '[' | ']' | '-')).take(64).collect();
     if let Some(rest) = text.strip_prefix("missing field `") {
         let field = rest.split('`').next().unwrap_or_default();
@@ -53,7 +54,7 @@ fn describe(path: &str, text: &str) -> FieldError {
     if text.starts_with("unknown field") {
         return FieldError::new("unknown_field", name.clone(), format!("{name} is not a member of this request, which takes none"));
     }
-    let expected = text.rsplit_once("expected ").map_or("another value", |(_, rest)| rest.split(" at line").next().unwrap_or(rest));
+    let expected = text.rsplit_once("expected ").map_or("another value", |(_, rest)| rest);
     let expected = match expected {
         "u8" | "u16" | "u32" | "u64" => "a whole number of 0 or more",
         "a sequence" => "an array",

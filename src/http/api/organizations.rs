@@ -10,7 +10,7 @@ use super::error::Stop;
 use super::json::{Ignored, nullable};
 use crate::authority::caller::Operation;
 use crate::domain::management_key::Power;
-use crate::domain::metadata::{Metadata, check_metadata};
+use crate::domain::metadata::{SentMetadata, check_metadata, without_nulls};
 use crate::domain::organization::{NewOrganization, Organization, OrganizationChange};
 use crate::domain::page::Page;
 use crate::domain::text::{MAX_EXTERNAL_ID, Name, parse_optional};
@@ -59,7 +59,7 @@ struct CreateBody {
     #[schemars(length(max = 255))]
     external_id: Option<String>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<SentMetadata>,
     #[serde(default, rename = "domain_data")]
     _domain_data: Option<Ignored>,
     #[serde(default, rename = "domains")]
@@ -79,7 +79,7 @@ struct UpdateBody {
     #[schemars(length(max = 255))]
     external_id: Option<Option<String>>,
     #[serde(default, deserialize_with = "nullable")]
-    metadata: Option<Option<Metadata>>,
+    metadata: Option<Option<SentMetadata>>,
     #[serde(default, rename = "domain_data")]
     _domain_data: Option<Ignored>,
     #[serde(default, rename = "domains")]
@@ -114,7 +114,7 @@ pub async fn find_by_external_id(Path(external_id): Path<String>, call: Call) ->
 pub async fn create(call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("organization.create"), None).await?;
     let body: CreateBody = call.json()?;
-    let metadata = body.metadata.unwrap_or_default();
+    let metadata = without_nulls(body.metadata.unwrap_or_default());
     check_metadata(&metadata)?;
     let new = NewOrganization {
         name: Name::parse("name", &body.name)?,
@@ -129,7 +129,7 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
 pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("organization.update"), Some(&id)).await?;
     let body: UpdateBody = call.json()?;
-    let metadata = body.metadata.map(Option::unwrap_or_default);
+    let metadata = body.metadata.map(|metadata| without_nulls(metadata.unwrap_or_default()));
     metadata.as_ref().map_or(Ok(()), check_metadata)?;
     let external_id = match body.external_id {
         Some(external_id) => Some(parse_optional("external_id", external_id.as_deref(), MAX_EXTERNAL_ID)?),

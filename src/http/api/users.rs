@@ -1,16 +1,17 @@
 //! `/user_management/users`.
 use axum::extract::Path;
+use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::{Answer, List};
 use super::call::Call;
-use super::error::Stop;
+use super::error::{Problem, Stop};
 use super::json::{Ignored, nullable};
 use crate::authority::caller::Operation;
 use crate::domain::management_key::Power;
-use crate::domain::metadata::{Metadata, check_metadata};
+use crate::domain::metadata::{SentMetadata, check_metadata, without_nulls};
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, MAX_NAME, parse_optional};
 use crate::domain::user::{Email, NewUser, User, UserChange};
 use crate::http::reference::Routes;
@@ -67,7 +68,7 @@ struct CreateBody {
     #[schemars(length(max = 255))]
     external_id: Option<String>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<SentMetadata>,
     /// Nobody signs in here.
     #[serde(default)]
     #[schemars(with = "Option<()>")]
@@ -114,7 +115,7 @@ struct UpdateBody {
     #[schemars(length(max = 255))]
     external_id: Option<Option<String>>,
     #[serde(default, deserialize_with = "nullable")]
-    metadata: Option<Option<Metadata>>,
+    metadata: Option<Option<SentMetadata>>,
     /// Nobody signs in here.
     #[serde(default)]
     #[schemars(with = "Option<()>")]
@@ -131,13 +132,11 @@ struct UpdateBody {
 }
 
 /// A password is refused, never dropped in silence.
-fn refuse_passwords(given: [(&str, &Option<Ignored>); 4]) -> Result<(), FieldError> {
-    match given.into_iter().find(|(_, value)| value.is_some()) {
-        Some((field, _)) => {
-            Err(FieldError::new("passwords_not_supported", field, "nobody signs in here: passwords stay with the embedding product"))
-        }
-        None => Ok(()),
-    }
+fn refuse_passwords(given: [(&str, &Option<Ignored>); 4]) -> Result<(), Stop> {
+    let Some((field, _)) = given.into_iter().find(|(_, value)| value.is_some()) else { return Ok(()) };
+    let code = "passwords_not_supported";
+    let message = "nobody signs in here: passwords stay with the embedding product";
+    Err(Stop::Problem(StatusCode::UNPROCESSABLE_ENTITY, Problem::of_fields(code, vec![FieldError::new(code, field, message)])))
 }
 
 fn parse_text(field: &str, text: Option<Option<String>>) -> Result<Option<Option<String>>, FieldError> {
@@ -171,7 +170,7 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
         ("password_hash_type", &body.password_hash_type),
         ("password_salt_position", &body.password_salt_position),
     ])?;
-    let metadata = body.metadata.unwrap_or_default();
+    let metadata = without_nulls(body.metadata.unwrap_or_default());
     check_metadata(&metadata)?;
     let text = |field: &str, text: Option<String>| parse_optional(field, text.as_deref(), MAX_NAME);
     let new = NewUser {
@@ -198,7 +197,7 @@ pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> 
         ("password_hash_type", &body.password_hash_type),
         ("password_salt_position", &body.password_salt_position),
     ])?;
-    let metadata = body.metadata.map(Option::unwrap_or_default);
+    let metadata = body.metadata.map(|metadata| without_nulls(metadata.unwrap_or_default()));
     metadata.as_ref().map_or(Ok(()), check_metadata)?;
     let change = UserChange {
         email: body.email.map(|email| Email::parse(&email)).transpose()?,
