@@ -72,6 +72,9 @@ fn body(method: &str, path: &str, organization: &str) -> Value {
     }
 }
 
+/// A body that names an organization.
+type MakeBody<'a> = &'a dyn Fn(&str) -> Value;
+
 /// All of an answer but what is new in each: the request's id.
 fn told(answer: &fixture::Answer) -> String {
     let id = answer.header("x-request-id").to_owned();
@@ -127,7 +130,7 @@ async fn cases_230_231_246_foreign_ids_in_bodies_filters_and_cursors() {
     let key = on.management_key(&["*"], Some(&own.organization)).await;
     let (user, foreign_user) = (&own.ids["/user_management/users"], &foreign.ids["/user_management/users"]);
     let (theirs, nobodys) = (foreign.organization.as_str(), format!("org_{UNKNOWN}"));
-    let bodies: [(&str, &dyn Fn(&str) -> Value); 5] = [
+    let bodies: [(&str, MakeBody); 5] = [
         ("/connect/applications", &|id| json!({ "name": "a", "organization_id": id })),
         ("/management_keys", &|id| json!({ "name": "m", "permissions": ["*:read"], "organization_id": id })),
         ("/webhook_endpoints", &|id| json!({ "endpoint_url": "http://127.0.0.1:9/", "events": ["*"], "organization_id": id })),

@@ -141,6 +141,16 @@ pub enum OwnerFilter {
     All,
 }
 
+impl OwnerFilter {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Organization => "organization",
+            Self::User => "user",
+            Self::All => "all",
+        }
+    }
+}
+
 /// Which keys are listed by their status; `None` is all that are not revoked.
 pub struct ApiKeyFilter {
     pub owner: OwnerFilter,

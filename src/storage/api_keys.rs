@@ -1,19 +1,16 @@
 //! API keys: what is kept of them, and their digests.
-use std::time::Duration;
-
 use chancery_verifier::Scope;
 use sqlx::FromRow;
 
 use super::client_secrets::{read_digest, write_digest};
 use super::installation::take_status_indexes;
 use super::page::keyset;
-use super::{Result, StoreError, Tx, on, stored};
+use super::{Result, StoreError, Tx, escape_like, life, on, stored};
 use crate::domain::api_key::{ApiKey, ApiKeyFilter, ApiKeyStatus, Owner, OwnerFilter, StatusFilter};
 use crate::domain::credential::SecretDigest;
 use crate::domain::id::{ApiKeyId, OrganizationId, UserId};
 use crate::domain::management_key::Reach;
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::rotation::{Life, Retirement};
 use crate::domain::text::Name;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::usage::Usage;
@@ -62,14 +59,7 @@ impl Row {
             None => Owner::Organization { id: organization_id },
             Some(user) => Owner::User { id: stored("api_key.user_id", user)?, organization_id },
         };
-        let retirement = match (&self.successor_id, self.overlap_ms) {
-            (Some(successor), Some(overlap)) => Some(Retirement {
-                successor: stored("api_key.successor_id", successor)?,
-                overlap: Duration::from_millis(u64::try_from(overlap).unwrap_or(0)),
-                ends_at: self.retires_at.map(Timestamp::from_millis),
-            }),
-            _ => None,
-        };
+        let life = life::read(self.expires_at, self.successor_id.as_deref(), self.overlap_ms, self.retires_at)?;
         let permissions = Scope::parse(&self.permissions).map_err(|_scope| unreadable("permissions"))?;
         let digest = read_digest(&self.digest).ok_or_else(|| unreadable("digest"))?;
         let mut key = ApiKey {
@@ -90,7 +80,7 @@ impl Row {
             created_by: self.created_by,
             created_at: Timestamp::from_millis(self.created_at),
             updated_at: Timestamp::from_millis(self.updated_at),
-            life: Life { expires_at: self.expires_at.map(Timestamp::from_millis), retirement },
+            life,
             version: self.version,
         };
         key.refresh(now);
@@ -134,11 +124,6 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &ApiKeyFilter, request: &Pa
         None => "api_key.organization_id = $3",
     };
     let keyset = keyset(select, Some(within), "api_key.id", 7, request);
-    let owner = match filter.owner {
-        OwnerFilter::Organization => "organization",
-        OwnerFilter::User => "user",
-        OwnerFilter::All => "all",
-    };
     let status = match filter.status {
         StatusFilter::All => "all",
         StatusFilter::NotRevoked => "not_revoked",
@@ -151,7 +136,7 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &ApiKeyFilter, request: &Pa
         .bind(reach.organization().map(|id| id.to_string()))
         .bind(&filter.organization_id)
         .bind(filter.user_id.map(|id| id.to_string()))
-        .bind(owner)
+        .bind(filter.owner.name())
         .bind(status)
         .bind(now.millis())
         .bind(keyset.cursor)
@@ -196,15 +181,10 @@ pub async fn retiring_for(tx: &mut Tx, organization: OrganizationId, successor: 
 
 /// Whether any key that is not revoked, of one of these owners, holds this permission.
 pub async fn any_holds(tx: &mut Tx, slug: &str, owner: OwnerFilter) -> Result<bool> {
-    let escaped = slug.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let escaped = escape_like(slug);
     let sql = "SELECT COUNT(*) FROM api_key WHERE revoked_at IS NULL AND ' ' || permissions || ' ' LIKE $1 ESCAPE '!' \
                AND CASE $2 WHEN 'organization' THEN user_id IS NULL WHEN 'user' THEN user_id IS NOT NULL ELSE 1 = 1 END";
-    let owner = match owner {
-        OwnerFilter::Organization => "organization",
-        OwnerFilter::User => "user",
-        OwnerFilter::All => "all",
-    };
-    let count: i64 = on!(tx, |connection| sqlx::query_scalar(sql).bind(format!("% {escaped} %")).bind(owner).fetch_one(connection))?;
+    let count: i64 = on!(tx, |connection| sqlx::query_scalar(sql).bind(format!("% {escaped} %")).bind(owner.name()).fetch_one(connection))?;
     Ok(count > 0)
 }
 
@@ -236,16 +216,16 @@ pub async fn insert(tx: &mut Tx, key: &ApiKey, digest: &SecretDigest) -> Result<
 pub async fn update(tx: &mut Tx, key: &ApiKey) -> Result<()> {
     let sql = "UPDATE api_key SET name = $3, description = $4, expires_at = $5, successor_id = $6, overlap_ms = $7, retires_at = $8, \
                revoked_at = $9, activated_at = $10, updated_at = $11, version = $12 WHERE id = $1 AND organization_id = $2";
-    let retirement = key.life.retirement;
+    let (successor, overlap, retires_at) = life::write(&key.life);
     on!(tx, |connection| sqlx::query(sql)
         .bind(key.id.to_string())
         .bind(key.owner.organization_id().to_string())
         .bind(key.name.as_str())
         .bind(&key.description)
         .bind(key.life.expires_at.map(Timestamp::millis))
-        .bind(retirement.map(|retirement| retirement.successor.to_string()))
-        .bind(retirement.map(|retirement| i64::try_from(retirement.overlap.as_millis()).unwrap_or(i64::MAX)))
-        .bind(retirement.and_then(|retirement| retirement.ends_at).map(Timestamp::millis))
+        .bind(successor)
+        .bind(overlap)
+        .bind(retires_at)
         .bind(key.revoked_at.map(Timestamp::millis))
         .bind(key.activated_at.map(Timestamp::millis))
         .bind(key.updated_at.millis())

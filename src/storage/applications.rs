@@ -3,7 +3,7 @@ use chancery_verifier::Scope;
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, on, stored};
+use super::{Result, StoreError, Tx, escape_like, on, stored};
 use crate::domain::application::{Application, ApplicationStatus, ApplicationType, ClientAuthenticationMethod};
 use crate::domain::id::{ApplicationId, OrganizationId};
 use crate::domain::management_key::Reach;
@@ -125,7 +125,7 @@ pub async fn of_organization(tx: &mut Tx, organization: &str, now: Timestamp) ->
 
 /// Whether any application lists this identifier among its resources.
 pub async fn any_names_resource(tx: &mut Tx, identifier: &str) -> Result<bool> {
-    let quoted = serde_json::json!(identifier).to_string().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let quoted = escape_like(&serde_json::json!(identifier).to_string());
     let sql = "SELECT COUNT(*) FROM application WHERE resources LIKE $1 ESCAPE '!'";
     let count: i64 = on!(tx, |connection| sqlx::query_scalar(sql).bind(format!("%{quoted}%")).fetch_one(connection))?;
     Ok(count > 0)
@@ -133,7 +133,7 @@ pub async fn any_names_resource(tx: &mut Tx, identifier: &str) -> Result<bool> {
 
 /// Whether any application holds this scope token.
 pub async fn any_holds(tx: &mut Tx, slug: &str) -> Result<bool> {
-    let escaped = slug.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let escaped = escape_like(slug);
     let sql = "SELECT COUNT(*) FROM application WHERE ' ' || scope || ' ' LIKE $1 ESCAPE '!'";
     let count: i64 = on!(tx, |connection| sqlx::query_scalar(sql).bind(format!("% {escaped} %")).fetch_one(connection))?;
     Ok(count > 0)

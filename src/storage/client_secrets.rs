@@ -1,15 +1,13 @@
 //! Client secrets: what is kept of them, and their digests.
-use std::time::Duration;
-
 use sqlx::FromRow;
 
 use super::installation::take_status_indexes;
-use super::{Result, StoreError, Tx, on, stored};
+use super::{Result, StoreError, Tx, life, on, stored};
 use crate::domain::client_secret::{ClientSecret, SecretStatus};
 use crate::domain::credential::SecretDigest;
 use crate::domain::id::{ApplicationId, ClientSecretId, ClientSecretKind};
 use crate::domain::management_key::Reach;
-use crate::domain::rotation::{Life, Retirement};
+use crate::domain::rotation::Life;
 use crate::domain::text::Name;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::usage::Usage;
@@ -49,15 +47,7 @@ struct Row {
 
 impl Row {
     fn read(self, now: Timestamp) -> Result<StoredSecret> {
-        let retirement = match (&self.successor_id, self.overlap_ms) {
-            (Some(successor), Some(overlap)) => Some(Retirement {
-                successor: stored("client_secret.successor_id", successor)?,
-                overlap: Duration::from_millis(u64::try_from(overlap).unwrap_or(0)),
-                ends_at: self.retires_at.map(Timestamp::from_millis),
-            }),
-            _ => None,
-        };
-        let life = Life { expires_at: self.expires_at.map(Timestamp::from_millis), retirement };
+        let life = life::read(self.expires_at, self.successor_id.as_deref(), self.overlap_ms, self.retires_at)?;
         let secret = ClientSecret {
             id: stored("client_secret.id", &self.id)?,
             application_id: stored("client_secret.application_id", &self.application_id)?,
@@ -151,12 +141,12 @@ pub async fn update_life(
 ) -> Result<()> {
     let sql =
         "UPDATE client_secret SET successor_id = $2, overlap_ms = $3, retires_at = $4, activated_at = $5, updated_at = $6 WHERE id = $1";
-    let retirement = life.retirement;
+    let (successor, overlap, retires_at) = life::write(life);
     on!(tx, |connection| sqlx::query(sql)
         .bind(id.to_string())
-        .bind(retirement.map(|retirement| retirement.successor.to_string()))
-        .bind(retirement.map(|retirement| i64::try_from(retirement.overlap.as_millis()).unwrap_or(i64::MAX)))
-        .bind(retirement.and_then(|retirement| retirement.ends_at).map(Timestamp::millis))
+        .bind(successor)
+        .bind(overlap)
+        .bind(retires_at)
         .bind(activated_at.map(Timestamp::millis))
         .bind(now.millis())
         .execute(connection))

@@ -1,5 +1,6 @@
 //! The store: SQL, and nothing else knows it. One schema and one SQL text for every database; one file per noun.
 mod embedded;
+mod life;
 mod page;
 
 pub mod api_keys;
@@ -132,4 +133,9 @@ impl Tx {
 /// A stored text that must parse, because only parsed ones are stored.
 fn stored<T: std::str::FromStr>(column: &str, text: &str) -> Result<T> {
     text.parse().map_err(|_parse| StoreError::Unreadable(format!("{column} {text:?}")))
+}
+
+/// A text as it stands for itself in a `LIKE … ESCAPE '!'`.
+fn escape_like(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }

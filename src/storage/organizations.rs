@@ -2,7 +2,7 @@
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, on, stored};
+use super::{Result, StoreError, Tx, escape_like, on, stored};
 use crate::domain::id::OrganizationId;
 use crate::domain::management_key::Reach;
 use crate::domain::organization::{Organization, OrganizationPrincipal, OrganizationStatus};
@@ -67,7 +67,7 @@ pub async fn list(tx: &mut Tx, reach: Reach, search: Option<&str>, request: &Pag
     let keyset = keyset(select, None, "id", 2, request);
     let own = reach.organization().map(|id| id.to_string());
     let pattern = search.map(|part| {
-        let escaped = part.to_ascii_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+        let escaped = escape_like(&part.to_ascii_lowercase());
         format!("%{escaped}%")
     });
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql)

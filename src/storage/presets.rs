@@ -3,7 +3,7 @@ use chancery_verifier::Scope;
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, on, stored};
+use super::{Result, StoreError, Tx, escape_like, on, stored};
 use crate::domain::id::PresetId;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::permission::{Preset, Slug};
@@ -68,7 +68,7 @@ pub async fn exists(tx: &mut Tx, id: &str) -> Result<bool> {
 
 /// Whether any preset holds this permission.
 pub async fn any_holds(tx: &mut Tx, slug: &str) -> Result<bool> {
-    let escaped = slug.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let escaped = escape_like(slug);
     let sql = "SELECT COUNT(*) FROM permission_preset WHERE ' ' || permissions || ' ' LIKE $1 ESCAPE '!'";
     let count: i64 = on!(tx, |connection| sqlx::query_scalar(sql).bind(format!("% {escaped} %")).fetch_one(connection))?;
     Ok(count > 0)

@@ -62,59 +62,25 @@ pub struct Routes {
     pub(super) operations: Vec<Operation>,
 }
 
+macro_rules! methods {
+    ($($name:ident $method:ident)*) => {$(
+        pub fn $name<T: 'static>(
+            self,
+            path: &'static str,
+            handler: impl Handler<T, Arc<App>>,
+            summary: &'static str,
+            describe: impl FnOnce(Operation) -> Operation,
+        ) -> Self {
+            self.on(MethodFilter::$method, Method::$method, path, handler, summary, describe)
+        }
+    )*};
+}
+
 impl Routes {
+    methods! { get GET post POST put PUT patch PATCH delete DELETE }
+
     pub fn new(tag: &'static str) -> Self {
         Self { tag, router: Router::new(), operations: Vec::new() }
-    }
-
-    pub fn get<T: 'static>(
-        self,
-        path: &'static str,
-        handler: impl Handler<T, Arc<App>>,
-        summary: &'static str,
-        describe: impl FnOnce(Operation) -> Operation,
-    ) -> Self {
-        self.on(MethodFilter::GET, Method::GET, path, handler, summary, describe)
-    }
-
-    pub fn post<T: 'static>(
-        self,
-        path: &'static str,
-        handler: impl Handler<T, Arc<App>>,
-        summary: &'static str,
-        describe: impl FnOnce(Operation) -> Operation,
-    ) -> Self {
-        self.on(MethodFilter::POST, Method::POST, path, handler, summary, describe)
-    }
-
-    pub fn put<T: 'static>(
-        self,
-        path: &'static str,
-        handler: impl Handler<T, Arc<App>>,
-        summary: &'static str,
-        describe: impl FnOnce(Operation) -> Operation,
-    ) -> Self {
-        self.on(MethodFilter::PUT, Method::PUT, path, handler, summary, describe)
-    }
-
-    pub fn patch<T: 'static>(
-        self,
-        path: &'static str,
-        handler: impl Handler<T, Arc<App>>,
-        summary: &'static str,
-        describe: impl FnOnce(Operation) -> Operation,
-    ) -> Self {
-        self.on(MethodFilter::PATCH, Method::PATCH, path, handler, summary, describe)
-    }
-
-    pub fn delete<T: 'static>(
-        self,
-        path: &'static str,
-        handler: impl Handler<T, Arc<App>>,
-        summary: &'static str,
-        describe: impl FnOnce(Operation) -> Operation,
-    ) -> Self {
-        self.on(MethodFilter::DELETE, Method::DELETE, path, handler, summary, describe)
     }
 
     fn on<T: 'static>(
