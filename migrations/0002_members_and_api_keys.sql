@@ -132,3 +132,9 @@ CREATE TABLE webhook_delivery (
     created_at BIGINT NOT NULL
 );
 CREATE INDEX webhook_delivery_by_endpoint ON webhook_delivery (webhook_endpoint_id, id);
+CREATE INDEX webhook_delivery_by_time ON webhook_delivery (created_at);
+
+-- What is forgotten after its time is found by its time.
+CREATE INDEX usage_hour_by_hour ON usage_hour (hour);
+CREATE INDEX api_key_usage_hour_by_hour ON api_key_usage_hour (hour);
+CREATE INDEX usage_batch_by_time ON usage_batch (written_at);

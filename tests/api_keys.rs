@@ -254,3 +254,56 @@ async fn a_refusal_is_told_to_its_organization_in_its_actors_name() {
     let told = on.manage("GET", &format!("/events?organization_id={organization}&limit=1"), Value::Null).await.expect(200);
     assert_eq!((text(&told["data"][0]["event"]), &told["data"][0]["context"]["actor"]["id"]), ("api_key.create_refused", &json!(user)));
 }
+
+#[tokio::test]
+async fn an_admin_revokes_anothers_personal_key_and_never_holds_one() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let (ada, bob) = (on.user("ada@example.com").await, on.user("bob@example.com").await);
+    on.member(&ada, &organization, "admin").await;
+    on.member(&bob, &organization, "admin").await;
+    let acting = [("chancery-acting-user", ada.as_str())];
+    let body = json!({ "name": "k", "organization_id": organization });
+    let of_bob = format!("/user_management/users/{bob}/api_keys");
+    is_problem(&on.manage_as(MANAGEMENT_KEY, "POST", &of_bob, body.clone(), &acting).await, 403, "not_the_owner");
+    let key = on.manage("POST", &of_bob, body).await.expect(201);
+    let path = format!("/api_keys/{}", text(&key["id"]));
+    is_problem(&on.manage_as(MANAGEMENT_KEY, "POST", &format!("{path}/rotate"), json!({}), &acting).await, 403, "not_the_owner");
+    on.manage_as(MANAGEMENT_KEY, "DELETE", &path, Value::Null, &acting).await.expect(204);
+}
+
+#[tokio::test]
+async fn a_line_has_at_most_five_live_keys_and_a_latest_expiry_is_not_stretched() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let mut key = on.api_key(&organization, json!({})).await;
+    for _ in 0..4 {
+        key = rotate(&on, &key, json!({})).await;
+    }
+    let path = format!("/api_keys/{}/rotate", text(&key["id"]));
+    is_problem(&on.manage("POST", &path, json!({})).await, 409, "too_many_keys");
+    rotate(&on, &key, json!({ "overlap_seconds": 0 })).await;
+    on.manage("PUT", "/settings", json!({ "max_expiry_days": 90 })).await.expect(200);
+    let key = on.api_key(&organization, json!({})).await;
+    on.pass(HOUR * 24 * 80).await;
+    let later = json!({ "expires_at": "2027-04-01T00:00:00Z" });
+    is_problem(&on.manage("POST", &format!("/api_keys/{}/expire", text(&key["id"])), later).await, 422, "invalid");
+}
+
+#[tokio::test]
+async fn counts_are_written_in_batches_however_fast_uses_come() {
+    let on = std::sync::Arc::new(Installation::new().await);
+    let organization = on.organization("Acme").await;
+    let key = on.api_key(&organization, json!({})).await;
+    let (using, value) = (std::sync::Arc::clone(&on), key["value"].clone());
+    let uses = tokio::spawn(async move {
+        for _ in 0..300 {
+            using.validate(&value).await;
+        }
+    });
+    on.app.authority.flush_uses().await.unwrap();
+    uses.await.unwrap();
+    on.app.authority.flush_uses().await.unwrap();
+    let found = on.manage("GET", &format!("/api_keys/{}", text(&key["id"])), Value::Null).await.expect(200);
+    assert_eq!(found["usage"]["last_24h"], 300);
+}

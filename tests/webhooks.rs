@@ -235,3 +235,35 @@ async fn what_goes_with_an_organization_is_told_thing_by_thing() {
     assert_eq!(receiver.names(), expected);
     assert_eq!(on.reason(&own["value"]).await, "not_found");
 }
+
+#[tokio::test]
+async fn a_replay_never_skips_what_was_not_delivered_and_an_old_event_is_tried_again_like_a_new_one() {
+    let on = Installation::new().await;
+    let receiver = Receiver::start().await;
+    let made = endpoint(&on, &receiver, &["organization.created"]).await;
+    on.organization("one").await;
+    on.manage("PATCH", &path(&made), json!({ "status": "disabled" })).await.expect(200);
+    let two = on.organization("two").await;
+    let events = on.manage("GET", "/events?events=organization.created&limit=1", Value::Null).await.expect(200);
+    assert_eq!(events["data"][0]["data"]["id"], json!(two));
+    on.manage("POST", &format!("{}/replay", path(&made)), json!({ "from": events["data"][0]["id"] })).await.expect(200);
+    on.clock.advance(Duration::from_secs(10 * 24 * 3600));
+    on.manage("PATCH", &path(&made), json!({ "status": "enabled" })).await.expect(200);
+    receiver.answer_with(&[503]);
+    deliver(&on).await;
+    assert_eq!(outcomes(&on, &made).await, [("failed".into(), 1, json!(503))], "it is not given up at once");
+    on.clock.advance(Duration::from_secs(5));
+    deliver(&on).await;
+    assert_eq!(receiver.deliveries().len(), 3, "both, and the first one twice");
+}
+
+#[tokio::test]
+async fn an_organization_has_at_most_ten_endpoints() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let body = json!({ "endpoint_url": "https://93.184.216.34/", "events": ["*"], "organization_id": organization });
+    for _ in 0..10 {
+        on.manage("POST", "/webhook_endpoints", body.clone()).await.expect(201);
+    }
+    is_problem(&on.manage("POST", "/webhook_endpoints", body).await, 409, "too_many_webhook_endpoints");
+}

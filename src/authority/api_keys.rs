@@ -10,7 +10,7 @@ use super::users::NAME as USER;
 use crate::domain::api_key::{ApiKey, ApiKeyChange, ApiKeyFilter, ApiKeyStatus, NewApiKey, NewOwner, Owner, OwnerFilter, choose_expiry};
 use crate::domain::credential::Secret;
 use crate::domain::event::{NewEvent, Subject};
-use crate::domain::id::OrganizationId;
+use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::management_key::Power;
 use crate::domain::membership::MembershipStatus;
 use crate::domain::organization::Organization;
@@ -106,7 +106,7 @@ impl Change {
         if settings.require_permissions && permissions.is_empty() {
             return Err(FieldError::new("permissions_required", "permissions", "a key needs at least one permission here").into());
         }
-        let expires_at = choose_expiry(new.expires_at, settings.unsaid_expiry(self.now), settings.max_expiry_days, self.now)?;
+        let expires_at = choose_expiry(new.expires_at, settings.unsaid_expiry(self.now), settings.max_expiry_days, self.now, self.now)?;
         let plain = Secret::api_key(&settings.api_key_prefix, &self.authority.random.bytes()?);
         let mut key = ApiKey {
             id: self.authority.random.id(self.now),
@@ -153,7 +153,7 @@ impl Change {
             Some(at) if at <= self.now => Some(self.now),
             later => {
                 let settings = self.effective_settings(before.owner.organization_id()).await?;
-                choose_expiry(Some(later), None, settings.max_expiry_days, self.now)?
+                choose_expiry(Some(later), None, settings.max_expiry_days, before.created_at, self.now)?
             }
         };
         let mut key = before.clone();
@@ -249,11 +249,22 @@ impl Change {
         let organization = organizations::find(&mut self.tx, reach, &organization_id).await?.ok_or(Error::NotFound(ORGANIZATION))?;
         self.act_in(organization.id).await?;
         let Some(user) = user else { return Ok((Owner::Organization { id: organization.id }, organization)) };
+        self.demand_own_key(user)?;
         let membership = memberships::find_of(&mut self.tx, user, organization.id).await?;
         if membership.is_none_or(|membership| membership.status != MembershipStatus::Active) {
             return Err(FieldError::new("not_a_member", "organization_id", "the user is no active member of this organization").into());
         }
         Ok((Owner::User { id: user, organization_id: organization.id }, organization))
+    }
+
+    /// A personal key acts as its user: an admin may revoke another's, but never hold one.
+    pub(super) fn demand_own_key(&self, owner: UserId) -> Result<(), Error> {
+        match self.caller.as_ref().and_then(Caller::acting_user) {
+            Some(acting) if acting != owner => {
+                Err(Error::forbidden("not_the_owner", "a personal key is made and rotated by the user it acts for, or by the operator"))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn note_key(&mut self, event: &str, key: &ApiKey, before: Option<&ApiKey>, previous: Option<Value>) {

@@ -64,14 +64,23 @@ impl Authority {
         self.purge().await
     }
 
+    /// Forgets bit by bit, each in a transaction of its own: changes need not wait for all of it.
     async fn purge(&self) -> Result<(), Error> {
         let now = self.clock.now();
         let mut tx = self.database.write().await?;
         idempotent_answers::purge(&mut tx, now).await?;
         revoked_tokens::purge(&mut tx, now - KEPT_AFTER_EXPIRY).await?;
-        webhooks::purge_deliveries(&mut tx, now - LOG_KEPT).await?;
-        usage::purge(&mut tx, now.hour() - KEPT_HOURS, now - BATCH_KEPT).await?;
         tx.commit().await?;
+        loop {
+            let mut tx = self.database.write().await?;
+            let hours = usage::purge_hour(&mut tx, now.hour() - KEPT_HOURS).await?;
+            let batches = usage::purge_batches(&mut tx, now - BATCH_KEPT).await?;
+            let deliveries = webhooks::purge_deliveries(&mut tx, now - LOG_KEPT).await?;
+            tx.commit().await?;
+            if !(hours || batches || deliveries) {
+                break;
+            }
+        }
         self.directory.purge_revoked_tokens(now - KEPT_AFTER_EXPIRY);
         Ok(())
     }
@@ -85,6 +94,6 @@ impl Authority {
 }
 
 /// Resolves when `stop` says true, or nobody can say it any more.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

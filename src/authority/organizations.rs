@@ -159,10 +159,15 @@ impl Change {
     }
 
     fn note_organization(&mut self, event: &str, organization: &Organization, before: Option<&Organization>) {
+        // Name, metadata and external_id are in nobody's memory: all that belongs to the organization need not be read again.
+        let subject = match event {
+            "organization.updated" => Subject::Nothing,
+            _ => Subject::Organization(organization.id.to_string()),
+        };
         self.note(NewEvent {
             event: event.into(),
             organization_id: Some(organization.id),
-            subject: Subject::Organization(organization.id.to_string()),
+            subject,
             data: json!(organization),
             before: before.map(|before| json!(before)),
         });

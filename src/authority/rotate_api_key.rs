@@ -11,6 +11,9 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::usage::{Usage, UsedCredential};
 use crate::storage::api_keys;
 
+/// How many keys of one line of rotations may be live at once, as with client secrets.
+const MAX_LIVE_KEYS: usize = 5;
+
 /// What a rotation made of the keys that were live before it.
 pub struct RotatedApiKey {
     pub revealed: RevealedApiKey,
@@ -24,9 +27,16 @@ impl Change {
     pub async fn rotate_api_key(&mut self, id: &str, rotation: Rotation) -> Result<RotatedApiKey, Error> {
         let before = self.api_key(id).await?;
         self.demand_active(&before)?;
+        before.owner.user_id().map_or(Ok(()), |owner| self.demand_own_key(owner))?;
         let settings = self.settings_for_keys(before.owner.organization_id()).await?;
         self.write_first_use_of_keys(&before).await?;
         let live = self.live_line(before.clone()).await?;
+        let at_once = rotation.from == OverlapFrom::Now && rotation.overlap.is_zero();
+        if !at_once && live.len() >= MAX_LIVE_KEYS {
+            let message =
+                format!("{MAX_LIVE_KEYS} keys of this line are live: revoke those that nobody uses, or rotate with overlap_seconds 0");
+            return Err(Error::conflict("too_many_keys", message));
+        }
         // Unsaid, the new key lives as long as the old one was made for.
         let unsaid = match before.life.expires_at {
             Some(at) => {
@@ -35,7 +45,7 @@ impl Change {
             }
             None => settings.unsaid_expiry(self.now),
         };
-        let expires_at = choose_expiry(rotation.expires_at.map(Some), unsaid, settings.max_expiry_days, self.now)?;
+        let expires_at = choose_expiry(rotation.expires_at.map(Some), unsaid, settings.max_expiry_days, self.now, self.now)?;
         let plain = Secret::api_key(&settings.api_key_prefix, &self.authority.random.bytes()?);
         let mut key = ApiKey {
             id: self.authority.random.id(self.now),
@@ -56,7 +66,6 @@ impl Change {
         key.refresh(self.now);
         self.insert_key(&key, &plain).await?;
         let mut retiring = Vec::with_capacity(live.len());
-        let at_once = rotation.from == OverlapFrom::Now && rotation.overlap.is_zero();
         for before in live {
             let mut old = before.clone();
             if at_once {

@@ -106,8 +106,9 @@ impl Authority {
     /// [`Error::Unavailable`]; the counts are kept for the next try.
     pub async fn flush_uses(self: &Arc<Self>) -> Result<(), Error> {
         let mut pending = self.uses.batch.lock().await;
-        // What waited since a try that failed, and then what was counted since.
-        loop {
+        // What waited since a try that failed, and then what was counted since; not what is counted meanwhile, or this might never end.
+        let batches = if pending.is_some() { 2 } else { 1 };
+        for _ in 0..batches {
             if pending.is_none() {
                 *pending = self.uses.take(self.random.id::<EventKind>(self.clock.now()).to_string());
             }
@@ -118,6 +119,7 @@ impl Authority {
             }
             *pending = None;
         }
+        Ok(())
     }
 
     async fn write_batch(self: &Arc<Self>, batch: &Batch) -> Result<(), Error> {

@@ -16,6 +16,7 @@ use crate::domain::webhook::{Delivery, EndpointStatus, EndpointUrl, NewWebhookEn
 use crate::storage::{events, installation, organizations, webhooks};
 
 const NAME: &str = "webhook endpoint";
+const MAX_OF_ORGANIZATION: i64 = 10;
 
 /// An endpoint with the secret its deliveries are signed with, this once.
 pub struct RevealedWebhookEndpoint {
@@ -76,6 +77,10 @@ impl Change {
                 let reach = self.reach();
                 organizations::find(&mut self.tx, reach, &id.to_string()).await?.ok_or(Error::NotFound("organization"))?;
                 self.act_in(id).await?;
+                if webhooks::count_of_organization(&mut self.tx, id).await? >= MAX_OF_ORGANIZATION {
+                    let message = format!("an organization has at most {MAX_OF_ORGANIZATION} webhook endpoints: delete one first");
+                    return Err(Error::conflict("too_many_webhook_endpoints", message));
+                }
             }
             None => self.demand_installation()?,
         }
@@ -120,7 +125,9 @@ impl Change {
         let reach = before.organization_id.map_or(self.reach(), Reach::Organization);
         let rev = events::find_rev(&mut self.tx, reach, from).await?;
         let unknown = || FieldError::new("unknown_event", "from", "from takes the id of an event this endpoint may be sent");
-        let endpoint = WebhookEndpoint { position: rev.ok_or_else(unknown)? - 1, ..before.clone() };
+        // Never forwards: what was not delivered yet still is.
+        let position = before.position.min(rev.ok_or_else(unknown)? - 1);
+        let endpoint = WebhookEndpoint { position, ..before.clone() };
         self.store_webhook_endpoint("webhook_endpoint.replayed", endpoint, &before).await
     }
 

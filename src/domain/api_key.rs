@@ -203,7 +203,7 @@ impl InvalidReason {
     }
 }
 
-/// The expiry a new key gets; `unsaid` is what it gets when the caller says nothing.
+/// The expiry a new key gets; `unsaid` is what it gets when the caller says nothing; the latest counts from when it is or was made.
 ///
 /// # Errors
 /// A [`FieldError`] when it lies in the past, or beyond the latest that is allowed.
@@ -211,18 +211,21 @@ pub fn choose_expiry(
     asked: Option<Option<Timestamp>>,
     unsaid: Option<Timestamp>,
     max_days: Option<u32>,
+    made_at: Timestamp,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, FieldError> {
-    let after = |days: u32| now + days_long(days);
+    let after = |days: u32| made_at + days_long(days);
     let chosen = asked.unwrap_or(unsaid);
     super::rotation::check_expiry(chosen, now)?;
     match (max_days, chosen) {
         (Some(max), Some(at)) if at > after(max) => {
-            Err(FieldError::new("expiry_too_late", "expires_at", format!("expires_at lies at most {max} days away")))
+            Err(FieldError::new("expiry_too_late", "expires_at", format!("expires_at lies at most {max} days after the key was made")))
         }
-        (Some(max), None) => {
-            Err(FieldError::new("expiry_required", "expires_at", format!("a key here expires: expires_at lies at most {max} days away")))
-        }
+        (Some(max), None) => Err(FieldError::new(
+            "expiry_required",
+            "expires_at",
+            format!("a key here expires: expires_at lies at most {max} days after it was made"),
+        )),
         _ => Ok(chosen),
     }
 }

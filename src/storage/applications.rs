@@ -82,6 +82,16 @@ macro_rules! select {
     };
 }
 
+/// The same without the counts, for memory, which does not hold them.
+macro_rules! select_uncounted {
+    ($condition:literal) => {
+        concat!(
+            "SELECT application.*, CAST(0 AS BIGINT) AS uses_24h, CAST(0 AS BIGINT) AS uses_7d, CAST(0 AS BIGINT) AS uses_30d FROM application WHERE ",
+            $condition
+        )
+    };
+}
+
 /// By id or by client_id.
 pub async fn find(tx: &mut Tx, reach: Reach, id: &str, now: Timestamp) -> Result<Option<Application>> {
     let sql = select!("(id = $2 OR client_id = $2) AND (CAST($3 AS TEXT) IS NULL OR organization_id = $3)");
@@ -113,12 +123,12 @@ pub async fn list(tx: &mut Tx, reach: Reach, of: Option<&str>, request: &PageReq
 
 /// All that may name the resource server: for the directory, and before one is taken away.
 pub async fn all(tx: &mut Tx, now: Timestamp) -> Result<Vec<Application>> {
-    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(select!("$1 = $1")).bind(now.hour()).fetch_all(connection))?;
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(select_uncounted!("$1 = $1")).bind(now.hour()).fetch_all(connection))?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
 pub async fn of_organization(tx: &mut Tx, organization: &str, now: Timestamp) -> Result<Vec<Application>> {
-    let sql = select!("organization_id = $2");
+    let sql = select_uncounted!("organization_id = $2");
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(now.hour()).bind(organization).fetch_all(connection))?;
     rows.into_iter().map(TryInto::try_into).collect()
 }

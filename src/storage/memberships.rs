@@ -79,7 +79,7 @@ pub async fn find_of(tx: &mut Tx, user: UserId, organization: OrganizationId) ->
 }
 
 pub async fn of_organization(tx: &mut Tx, organization: OrganizationId) -> Result<Vec<Membership>> {
-    let sql = select!("1 = 1");
+    let sql = select!("organization_membership.organization_id = $1");
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(organization.to_string()).fetch_all(connection))?;
     rows.into_iter().map(TryInto::try_into).collect()
 }

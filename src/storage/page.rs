@@ -32,10 +32,12 @@ pub(super) fn keyset_by(select: &str, within: Option<&'static str>, key: &Key, p
     let ascending = (request.order == Order::Ascending) != backwards;
     let (comparison, direction) = if ascending { (">", "ASC") } else { ("<", "DESC") };
     let (column, at, limit) = (key.column, parameters + 1, parameters + 2);
-    let cursor_key = (key.of_cursor)(at);
+    // A condition of its own for either case: with a cursor, the index is entered at its place.
+    let from = match cursor {
+        Some(_) => format!("{column} {comparison} {}", (key.of_cursor)(at)),
+        None => format!("CAST(${at} AS TEXT) IS NULL"),
+    };
     let within = within.map_or_else(String::new, |within| format!(" AND {within}"));
-    let sql = format!(
-        "{select}{within} AND (CAST(${at} AS TEXT) IS NULL OR {column} {comparison} {cursor_key}) ORDER BY {column} {direction} LIMIT ${limit}"
-    );
+    let sql = format!("{select}{within} AND {from} ORDER BY {column} {direction} LIMIT ${limit}");
     Keyset { sql: AssertSqlSafe(sql), cursor, limit: i64::from(request.limit) + 1 }
 }

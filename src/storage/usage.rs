@@ -45,10 +45,17 @@ pub async fn touch_management_key(tx: &mut Tx, id: ManagementKeyId, at: Timestam
     on!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(at.millis()).execute(connection)).map(drop)
 }
 
-/// Forgets hours and batches that nobody asks for any more.
-pub async fn purge(tx: &mut Tx, before_hour: i64, batches_before: Timestamp) -> Result<()> {
-    on!(tx, |connection| sqlx::query("DELETE FROM usage_hour WHERE hour < $1").bind(before_hour).execute(connection))?;
-    on!(tx, |connection| sqlx::query("DELETE FROM api_key_usage_hour WHERE hour < $1").bind(before_hour).execute(connection))?;
-    let sql = "DELETE FROM usage_batch WHERE written_at < $1";
-    on!(tx, |connection| sqlx::query(sql).bind(batches_before.millis()).execute(connection)).map(drop)
+/// Forgets the oldest hour of counts that nobody asks for any more; whether there was one.
+pub async fn purge_hour(tx: &mut Tx, before_hour: i64) -> Result<bool> {
+    let secrets = "DELETE FROM usage_hour WHERE hour = (SELECT MIN(hour) FROM usage_hour) AND hour < $1";
+    let secrets = on!(tx, |connection| sqlx::query(secrets).bind(before_hour).execute(connection))?.rows_affected();
+    let keys = "DELETE FROM api_key_usage_hour WHERE hour = (SELECT MIN(hour) FROM api_key_usage_hour) AND hour < $1";
+    let keys = on!(tx, |connection| sqlx::query(keys).bind(before_hour).execute(connection))?.rows_affected();
+    Ok(secrets + keys > 0)
+}
+
+/// Forgets some of the batches of long ago; whether there were any.
+pub async fn purge_batches(tx: &mut Tx, before: Timestamp) -> Result<bool> {
+    let sql = "DELETE FROM usage_batch WHERE id IN (SELECT id FROM usage_batch WHERE written_at < $1 LIMIT 1000)";
+    Ok(on!(tx, |connection| sqlx::query(sql).bind(before.millis()).execute(connection))?.rows_affected() > 0)
 }

@@ -78,7 +78,13 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &UserFilter, request: &Page
         "(CAST($2 AS TEXT) IS NULL OR email_key = $2) AND (CAST($3 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM organization_membership \
          WHERE user_id = \"user\".id AND organization_id = $3))"
     );
-    let keyset = keyset(select, None, "id", 3, request);
+    let within = match (&filter.email, reach.organization(), filter.organization_id) {
+        (Some(_), _, _) => Some("email_key = $2"),
+        (None, Some(_), _) => Some("id IN (SELECT user_id FROM organization_membership WHERE organization_id = $1)"),
+        (None, None, Some(_)) => Some("id IN (SELECT user_id FROM organization_membership WHERE organization_id = $3)"),
+        (None, None, None) => None,
+    };
+    let keyset = keyset(select, within, "id", 3, request);
     let own = reach.organization().map(|id| id.to_string());
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql)
         .bind(own)

@@ -80,6 +80,12 @@ pub async fn of_organization(tx: &mut Tx, organization: OrganizationId) -> Resul
     rows.into_iter().map(|row| StoredWebhookEndpoint::try_from(row).map(|stored| stored.endpoint)).collect()
 }
 
+/// How many there are for this organization.
+pub async fn count_of_organization(tx: &mut Tx, organization: OrganizationId) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM webhook_endpoint WHERE organization_id = $1";
+    on!(tx, |connection| sqlx::query_scalar(sql).bind(organization.to_string()).fetch_one(connection))
+}
+
 /// Those that are enabled, behind the head of the chain, and due.
 pub async fn due(tx: &mut Tx, now: Timestamp) -> Result<Vec<StoredWebhookEndpoint>> {
     let sql = "SELECT webhook_endpoint.* FROM webhook_endpoint JOIN head ON head.rev > webhook_endpoint.position \
@@ -210,7 +216,8 @@ pub async fn delivery_exists(tx: &mut Tx, endpoint: WebhookEndpointId, id: &str)
     Ok(count > 0)
 }
 
-pub async fn purge_deliveries(tx: &mut Tx, before: Timestamp) -> Result<()> {
-    let sql = "DELETE FROM webhook_delivery WHERE created_at < $1";
-    on!(tx, |connection| sqlx::query(sql).bind(before.millis()).execute(connection)).map(drop)
+/// Forgets some of the attempts of long ago; whether there were any.
+pub async fn purge_deliveries(tx: &mut Tx, before: Timestamp) -> Result<bool> {
+    let sql = "DELETE FROM webhook_delivery WHERE id IN (SELECT id FROM webhook_delivery WHERE created_at < $1 LIMIT 1000)";
+    Ok(on!(tx, |connection| sqlx::query(sql).bind(before.millis()).execute(connection))?.rows_affected() > 0)
 }
