@@ -50,7 +50,8 @@ impl Authority {
         }
         change.commit(&[]).await?;
         // Wiping is no event; the parsed key is forgotten all the same.
-        self.load_keys().await
+        self.directory.set_signing_keys_changed();
+        self.catch_up().await
     }
 }
 
