@@ -184,7 +184,7 @@ fn answer(key: &ApiKey) -> Answer {
 }
 
 fn parse_status(query: &Query) -> Result<StatusFilter, FieldError> {
-    match query.get("status") {
+    match query.choice("status") {
         None => Ok(StatusFilter::NotRevoked),
         Some("active") => Ok(StatusFilter::Only(ApiKeyStatus::Active)),
         Some("expired") => Ok(StatusFilter::Only(ApiKeyStatus::Expired)),
@@ -195,7 +195,7 @@ fn parse_status(query: &Query) -> Result<StatusFilter, FieldError> {
 }
 
 fn parse_owner(query: &Query) -> Result<OwnerFilter, FieldError> {
-    match query.get("owner") {
+    match query.choice("owner") {
         None | Some("organization") => Ok(OwnerFilter::Organization),
         Some("user") => Ok(OwnerFilter::User),
         Some("all") => Ok(OwnerFilter::All),

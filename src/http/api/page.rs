@@ -19,14 +19,19 @@ impl Query {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// A parameter of which only some values have a meaning: an empty one has none.
+    pub fn choice(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     pub fn page(&self) -> Result<PageRequest, Stop> {
         let invalid = |field: &str, message: String| Stop::from(Error::from(FieldError::new("invalid_value", field, message)));
-        let limit = match self.get("limit").map(str::parse::<u8>) {
+        let limit = match self.choice("limit").map(str::parse::<u8>) {
             None => PageRequest::DEFAULT_LIMIT,
             Some(Ok(limit @ 1..=PageRequest::MAX_LIMIT)) => limit,
             Some(_) => return Err(invalid("limit", format!("limit takes 1 to {}", PageRequest::MAX_LIMIT))),
         };
-        let order = match self.get("order") {
+        let order = match self.choice("order") {
             None => Order::Descending,
             Some("asc") => Order::Ascending,
             Some("desc") => Order::Descending,
