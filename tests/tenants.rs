@@ -130,7 +130,10 @@ async fn cases_230_231_246_foreign_ids_in_bodies_filters_and_cursors() {
     let key = on.management_key(&["*"], Some(&own.organization)).await;
     let (user, foreign_user) = (&own.ids["/user_management/users"], &foreign.ids["/user_management/users"]);
     let (theirs, nobodys) = (foreign.organization.as_str(), format!("org_{UNKNOWN}"));
-    let bodies: [(&str, MakeBody); 5] = [
+    let bodies: [(&str, MakeBody); 8] = [
+        ("/portal/generate_link", &|id| json!({ "organization": id })),
+        ("/portal/revoke_link", &|id| json!({ "organization": id, "external_user_id": "u" })),
+        ("/widgets/token", &|id| json!({ "organization_id": id })),
         ("/connect/applications", &|id| json!({ "name": "a", "organization_id": id })),
         ("/management_keys", &|id| json!({ "name": "m", "permissions": ["*:read"], "organization_id": id })),
         ("/webhook_endpoints", &|id| json!({ "endpoint_url": "http://127.0.0.1:9/", "events": ["*"], "organization_id": id })),

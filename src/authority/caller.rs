@@ -46,6 +46,10 @@ impl Caller {
         Self { acting_user: Some(user), ..self }
     }
 
+    pub(super) fn of(key: ManagementKey) -> Self {
+        Self { key: Arc::new(key), acting_user: None }
+    }
+
     pub fn acting_user(&self) -> Option<UserId> {
         self.acting_user
     }

@@ -9,7 +9,7 @@ use super::error::Error;
 use super::revoke::KEPT_AFTER_EXPIRY;
 use crate::domain::usage::KEPT_HOURS;
 use crate::domain::webhook::LOG_KEPT;
-use crate::storage::{idempotent_answers, revoked_tokens, usage, webhooks};
+use crate::storage::{idempotent_answers, portal_sessions, revoked_tokens, usage, webhooks};
 
 const TICK: Duration = Duration::from_secs(1);
 /// Counts are written every this many ticks, so kill -9 loses at most five seconds of them (F28).
@@ -69,6 +69,7 @@ impl Authority {
         let now = self.clock.now();
         let mut tx = self.database.write().await?;
         idempotent_answers::purge(&mut tx, now).await?;
+        portal_sessions::purge(&mut tx, now).await?;
         revoked_tokens::purge(&mut tx, now - KEPT_AFTER_EXPIRY).await?;
         tx.commit().await?;
         loop {

@@ -18,6 +18,7 @@ pub mod management_keys;
 pub mod memberships;
 pub mod organizations;
 pub mod permissions;
+pub mod portal;
 pub mod presets;
 pub mod refusals;
 pub mod resource_servers;

@@ -19,12 +19,13 @@ pub enum Purpose {
     ClientSecret,
     ManagementKey,
     WebhookSecret,
+    PortalLink,
     /// Its prefix is the operator's choice.
     ApiKey,
 }
 
 impl Purpose {
-    const FIXED: [&str; 3] = ["chs", "chm", "chw"];
+    const FIXED: [&str; 4] = ["chs", "chm", "chw", "chp"];
 
     /// Whether a secret for this may begin so.
     fn takes(self, prefix: &str) -> bool {
@@ -32,6 +33,7 @@ impl Purpose {
             Self::ClientSecret => prefix == "chs",
             Self::ManagementKey => prefix == "chm",
             Self::WebhookSecret => prefix == "chw",
+            Self::PortalLink => prefix == "chp",
             Self::ApiKey => ApiKeyPrefix::parse("", prefix).is_ok(),
         }
     }
@@ -54,7 +56,8 @@ impl ApiKeyPrefix {
         if starts_well && letters && (2..=20).contains(&text.len()) && !Purpose::FIXED.contains(&text) {
             return Ok(Self(text.to_owned()));
         }
-        let message = format!("{field} takes 2 to 20 of a-z, 0-9 and _, from a letter to a letter or digit, and none of chs, chm, chw");
+        let message =
+            format!("{field} takes 2 to 20 of a-z, 0-9 and _, from a letter to a letter or digit, and none of chs, chm, chw, chp");
         Err(FieldError::new("invalid_prefix", field, message))
     }
 
@@ -104,6 +107,10 @@ impl Secret {
         Self::generate("chw", random)
     }
 
+    pub fn portal_link(random: &Zeroizing<[u8; 32]>) -> Self {
+        Self::generate("chp", random)
+    }
+
     pub fn api_key(prefix: &ApiKeyPrefix, random: &Zeroizing<[u8; 32]>) -> Self {
         Self::generate(prefix.as_str(), random)
     }
@@ -142,7 +149,7 @@ impl Secret {
 
     /// Whether it has the form of any secret of ours.
     pub fn is_any(&self) -> bool {
-        [Purpose::ClientSecret, Purpose::ManagementKey, Purpose::WebhookSecret, Purpose::ApiKey]
+        [Purpose::ClientSecret, Purpose::ManagementKey, Purpose::WebhookSecret, Purpose::PortalLink, Purpose::ApiKey]
             .into_iter()
             .any(|it| self.is_well_formed(it))
     }

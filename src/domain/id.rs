@@ -41,6 +41,7 @@ kinds! {
     MembershipKind MembershipId "om"
     ApiKeyKind ApiKeyId "api_key"
     PresetKind PresetId "preset"
+    PortalSessionKind PortalSessionId "portal"
     WebhookEndpointKind WebhookEndpointId "we"
     DeliveryKind DeliveryId "delivery"
     EventKind EventId "event"

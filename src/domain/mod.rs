@@ -11,6 +11,7 @@ pub mod metadata;
 pub mod organization;
 pub mod page;
 pub mod permission;
+pub mod portal;
 pub mod resource_server;
 pub mod rotation;
 pub mod settings;

@@ -7,6 +7,7 @@ mod hygiene;
 pub mod listen;
 pub mod metrics;
 pub mod oauth;
+mod portal;
 pub mod reference;
 mod source;
 
@@ -52,6 +53,7 @@ pub fn router(app: &Arc<App>) -> Router {
     let issuer = &app.authority.deployment.issuer;
     let path = Url::parse(issuer).map_or(String::new(), |url| url.path().trim_end_matches('/').to_owned());
     let routes = reference::serve(oauth::routes(&path).merge(api::routes()), issuer)
+        .merge(portal::routes())
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz));
     let routes = if path.is_empty() { routes } else { routes.clone().nest(&path, routes) };

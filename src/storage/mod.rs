@@ -13,6 +13,7 @@ pub mod management_keys;
 pub mod memberships;
 pub mod organizations;
 pub mod permissions;
+pub mod portal_sessions;
 pub mod presets;
 pub mod resource_servers;
 pub mod revoked_tokens;

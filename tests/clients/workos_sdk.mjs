@@ -90,6 +90,17 @@ assert.equal((await workos.userManagement.listUserApiKeys(user.id)).data.length,
 await workos.apiKeys.deleteApiKey(key.id);
 assert.equal((await workos.apiKeys.createValidation({ value: key.value })).apiKey, null);
 
+// Portal and widgets.
+const { link } = await workos.adminPortal.generateLink({
+  organization: organization.id, intent: 'api_keys', successUrl: 'https://example.com/', adminEmails: ['it@example.com'],
+});
+assert.equal((await fetch(link)).status, 200);
+await raises('UnprocessableEntityException', 422, () => workos.adminPortal.generateLink({ organization: organization.id, intent: 'sso' }));
+const widget = await workos.widgets.createToken({ organizationId: organization.id, userId: user.id, scopes: ['widgets:user-api-keys:manage-self'] });
+assert.match(widget.token, /^chp_/);
+await raises('NotFoundException', 404, () =>
+  workos.widgets.createToken({ organizationId: 'org_01KAJ2M3N4P5Q6R7S8T9V0W1X2', userId: user.id, scopes: ['widgets:api-keys:manage'] }));
+
 // Error classes.
 await raises('NotFoundException', 404, () => workos.organizations.deleteOrganization('org_01KAJ2M3N4P5Q6R7S8T9V0W1X2'));
 await raises('ConflictException', 409, () => workos.authorization.createPermission({ slug: 'node:read', name: 'again' }));

@@ -244,12 +244,27 @@ def events_and_webhooks():
     assert chosen[0].context is not None
 
 
+def portal(organization, user):
+    made = client.admin_portal.generate_link(
+        organization=organization, intent="api_keys", success_url="https://example.com/", it_contact_emails=["it@example.com"]
+    )
+    assert requests.get(made.link, timeout=10).status_code == 200, made.link
+    client.admin_portal.generate_link(organization=organization, external_user_id=user, return_url="https://example.com/")
+    assert client.admin_portal.revoke_link(organization=organization, external_user_id=user) is None
+    raises(workos.UnprocessableEntityError, lambda: quick.admin_portal.generate_link(organization=organization, intent="sso"))
+    scopes = ["widgets:user-api-keys:manage-self"]
+    assert client.widgets.create_token(organization_id=organization, user_id=user, scopes=scopes).token
+    unknown = "org_01KAJ2M3N4P5Q6R7S8T9V0W1X2"
+    raises(workos.NotFoundError, lambda: quick.widgets.create_token(organization_id=unknown, scopes=["widgets:api-keys:manage"]))
+
+
 organization = organizations()
 user, membership = users_and_memberships(organization)
 permissions()
 connect(organization)
 api_keys(organization, user)
 errors(organization)
+portal(organization, user)
 events_and_webhooks()
 client.organization_membership.delete_organization_membership(membership)
 last = client.events.list_events(events=["organization_membership.deleted"], limit=1).data[0]

@@ -12,6 +12,7 @@ mod memberships;
 mod organizations;
 mod page;
 mod permissions;
+mod portal;
 mod presets;
 mod resource_servers;
 mod settings;
@@ -37,6 +38,7 @@ pub fn routes() -> Routes {
         .merge(resource_servers::routes())
         .merge(events::routes())
         .merge(webhooks::routes())
+        .merge(portal::routes())
         .merge(management_keys::routes())
         .merge(signing_keys::routes())
 }

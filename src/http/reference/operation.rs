@@ -185,6 +185,12 @@ impl Operation {
         self
     }
 
+    /// An answer without a body.
+    pub fn empty(mut self) -> Self {
+        self.status = StatusCode::NO_CONTENT;
+        self
+    }
+
     pub fn creates<T: JsonSchema>(mut self) -> Self {
         self.status = StatusCode::CREATED;
         self.answers::<T>()

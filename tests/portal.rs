@@ -1,0 +1,194 @@
+//! The portal: a link that opens once, a session bound to one organization, one user and what the link grants, and plain pages.
+mod fixture;
+
+use std::time::Duration;
+
+use fixture::{Answer, FORM, ISSUER, Installation, MANAGEMENT_KEY, is_problem};
+use serde_json::{Value, json};
+
+const SAME_ORIGIN: (&str, &str) = ("sec-fetch-site", "same-origin");
+
+async fn link(on: &Installation, body: Value) -> String {
+    let made = on.manage("POST", "/portal/generate_link", body).await.expect(201);
+    made["link"].as_str().unwrap().strip_prefix(&format!("{ISSUER}/portal/")).unwrap().to_owned()
+}
+
+async fn open(on: &Installation, link: &str) -> Answer {
+    on.send("POST", "/portal/open", &[FORM, SAME_ORIGIN], format!("link={link}")).await
+}
+
+/// Opens a link; answers the session's cookie.
+async fn enter(on: &Installation, body: Value) -> String {
+    let opened = open(on, &link(on, body).await).await;
+    assert_eq!((opened.status.as_u16(), opened.header("location")), (303, "/portal"), "{opened:?}");
+    let cookie = opened.header("set-cookie");
+    for attribute in ["__Host-", "HttpOnly", "Secure", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(attribute), "{cookie}");
+    }
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+async fn get(on: &Installation, cookie: &str, path: &str) -> Answer {
+    on.send("GET", path, &[("cookie", cookie)], "").await
+}
+
+async fn post(on: &Installation, cookie: &str, path: &str, form: &str) -> Answer {
+    on.send("POST", path, &[("cookie", cookie), FORM, SAME_ORIGIN], form).await
+}
+
+/// What a reveal page shows.
+fn secret(page: &Answer) -> String {
+    assert_eq!((page.status.as_u16(), page.header("cache-control")), (200, "no-store"), "{page:?}");
+    page.text.split("class=\"secret\">").nth(1).unwrap().split('<').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_link_opens_once_and_in_time() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let token = link(&on, json!({ "organization": organization })).await;
+    let page = on.send("GET", &format!("/portal/{token}"), &[], "").await;
+    assert!(page.status == 200 && page.text.contains("Continue"), "to follow it opens nothing yet");
+    assert_eq!(page.header("referrer-policy"), "no-referrer");
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    open(&on, &token).await;
+    let again = open(&on, &token).await;
+    assert_eq!((again.status.as_u16(), again.text.contains("session is over")), (403, true));
+    let late = link(&on, json!({ "organization": organization })).await;
+    on.pass(Duration::from_secs(301)).await;
+    assert_eq!(open(&on, &late).await.status, 403);
+    assert_eq!(open(&on, "nonsense").await.status, 403);
+    let cookie = enter(&on, json!({ "organization": organization })).await;
+    assert_eq!(get(&on, &cookie, "/portal").await.status, 200);
+    on.pass(Duration::from_secs(31 * 60)).await;
+    assert_eq!(get(&on, &cookie, "/portal").await.status, 403);
+    assert_eq!(get(&on, "other=1", "/portal").await.status, 403);
+    let cross = on.send("POST", "/portal/open", &[FORM, ("sec-fetch-site", "cross-site")], format!("link={late}")).await;
+    assert_eq!(cross.status, 403);
+}
+
+#[tokio::test]
+async fn an_admin_makes_sees_and_revokes_his_organizations_keys_and_nobody_elses() {
+    let on = Installation::new().await;
+    let (organization, other) = (on.organization("Acme <b>&").await, on.organization("Other").await);
+    on.permission("threads:read").await;
+    let ada = on.user("ada@example.com").await;
+    on.member(&ada, &organization, "admin").await;
+    let foreign = on.api_key(&other, json!({})).await;
+    let application = on.application_of(&organization, json!({})).await;
+    let cookie = enter(&on, json!({ "organization": organization, "user": ada, "return_url": "https://example.com/back" })).await;
+    let home = get(&on, &cookie, "/portal").await;
+    assert!(home.text.contains("Acme &#60;b&#62;&#38;") && home.text.contains("https://example.com/back"), "{home:?}");
+    let made = post(&on, &cookie, "/portal/api_keys", "owner=organization&name=%3Cscript%3E&permissions=threads%3Aread&expires=90").await;
+    assert!(made.text.contains("Copy your API key now — it will not be shown again") && !made.text.contains("<script>"));
+    let value = json!(secret(&made));
+    let validated = on.validate(&value).await["api_key"].clone();
+    assert_eq!((&validated["created_by"], &validated["permissions"]), (&json!(ada), &json!(["threads:read"])));
+    assert_eq!(validated["expires_at"], "2027-02-18T00:00:00.000Z");
+    let id = validated["id"].as_str().unwrap().to_owned();
+    let home = get(&on, &cookie, "/portal").await;
+    assert!(home.text.contains(&id) && !home.text.contains(value.as_str().unwrap()) && !home.text.contains("<script>"));
+    let confirm = get(&on, &cookie, &format!("/portal/api_keys/{id}/revoke")).await;
+    assert!(confirm.text.contains("Are you sure you want to revoke this API key? Any applications using it will immediately lose access."));
+    assert_eq!(on.reason(&value).await, Value::Null, "to be asked revokes nothing");
+    assert_eq!(post(&on, &cookie, &format!("/portal/api_keys/{id}/revoke"), "").await.status, 303);
+    assert_eq!(on.reason(&value).await, "revoked");
+    assert!(get(&on, &cookie, "/portal").await.text.contains("class=\"revoked\">Revoked"));
+    // Beyond the grant: another organization's key, and applications.
+    let theirs = foreign["id"].as_str().unwrap();
+    for (method, path) in [
+        ("GET", format!("/portal/api_keys/{theirs}/revoke")),
+        ("POST", format!("/portal/api_keys/{theirs}/revoke")),
+        ("POST", format!("/portal/applications/{}/rotate", application.id)),
+        ("GET", format!("/portal/applications/{}/delete", application.id)),
+        ("POST", format!("/portal/applications/{}/delete", application.id)),
+    ] {
+        let answer = if method == "GET" { get(&on, &cookie, &path).await } else { post(&on, &cookie, &path, "").await };
+        assert_eq!(answer.status, 404, "{method} {path}");
+    }
+    assert_eq!(post(&on, &cookie, "/portal/applications", "name=x").await.status, 404);
+    assert_eq!(post(&on, &cookie, "/portal/api_keys", "owner=organization&name=").await.status, 422);
+    assert_eq!(on.reason(&foreign["value"]).await, Value::Null);
+}
+
+#[tokio::test]
+async fn applications_are_made_rotated_and_deleted() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let cookie = enter(&on, json!({ "organization": organization, "intent": "applications" })).await;
+    let made = post(&on, &cookie, "/portal/applications", "name=backend").await;
+    let first = secret(&made);
+    let listed = on.manage("GET", &format!("/connect/applications?organization_id={organization}"), Value::Null).await.expect(200);
+    let (id, client_id) = (listed["data"][0]["id"].as_str().unwrap(), listed["data"][0]["client_id"].as_str().unwrap());
+    assert!(made.text.contains(client_id));
+    let client = |secret: String| fixture::Client {
+        organization: organization.clone(),
+        id: id.to_owned(),
+        client_id: client_id.to_owned(),
+        secret_id: String::new(),
+        secret,
+    };
+    on.token_answer(&client(first.clone()), "").await.expect(200);
+    let second = secret(&post(&on, &cookie, &format!("/portal/applications/{id}/rotate"), "").await);
+    for secret in [first, second.clone()] {
+        on.token_answer(&client(secret), "").await.expect(200);
+    }
+    assert_eq!(post(&on, &cookie, &format!("/portal/applications/{id}/delete"), "").await.status, 303);
+    on.token_answer(&client(second), "").await.expect_oauth(401, "invalid_client");
+    assert_eq!(post(&on, &cookie, "/portal/leave", "").await.status, 303);
+    assert_eq!(get(&on, &cookie, "/portal").await.status, 403);
+}
+
+#[tokio::test]
+async fn a_session_ends_with_whatever_let_it_in() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let ada = on.user("ada@example.com").await;
+    on.manage("PUT", &format!("/user_management/users/{ada}"), json!({ "external_id": "u-1" })).await.expect(200);
+    let membership = on.member(&ada, &organization, "admin").await;
+    let body = || json!({ "organization": organization, "external_user_id": "u-1" });
+    let cookie = enter(&on, body()).await;
+    on.manage("POST", "/portal/revoke_link", body()).await.expect(204);
+    assert_eq!(get(&on, &cookie, "/portal").await.status, 403, "revoked");
+    let cookie = enter(&on, body()).await;
+    on.manage("PUT", &format!("/user_management/organization_memberships/{membership}"), json!({ "role_slug": "member" }))
+        .await
+        .expect(200);
+    assert_eq!(get(&on, &cookie, "/portal").await.status, 403, "no admin any more");
+    is_problem(&on.manage("POST", "/portal/generate_link", body()).await, 403, "not_an_admin");
+    let made = on.manage("POST", "/management_keys", json!({ "name": "p", "permissions": ["*"] })).await.expect(201);
+    let value = made["value"].as_str().unwrap();
+    let made_by_it = on.manage_as(value, "POST", "/portal/generate_link", json!({ "organization": organization }), &[]).await.expect(201);
+    let token = made_by_it["link"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let cookie = open(&on, &token).await.header("set-cookie").split(';').next().unwrap().to_owned();
+    assert_eq!(get(&on, &cookie, "/portal").await.status, 200);
+    on.manage("DELETE", &format!("/management_keys/{}", made["id"].as_str().unwrap()), Value::Null).await.expect(204);
+    assert_eq!(get(&on, &cookie, "/portal").await.status, 403, "its management key is gone");
+}
+
+#[tokio::test]
+async fn what_a_link_grants_is_what_its_maker_holds() {
+    let on = Installation::new().await;
+    let (organization, other) = (on.organization("Acme").await, on.organization("Other").await);
+    let narrow = on.management_key(&["api_keys:read", "api_keys:write"], Some(&organization)).await;
+    let ask = async |body: Value| on.manage_as(&narrow, "POST", "/portal/generate_link", body, &[]).await;
+    ask(json!({ "organization": organization })).await.expect(201);
+    is_problem(&ask(json!({ "organization": organization, "intent": "applications" })).await, 403, "insufficient_permission");
+    is_problem(&ask(json!({ "organization": other })).await, 404, "not_found");
+    is_problem(&ask(json!({ "organization": organization, "intent": "sso" })).await, 422, "invalid");
+    is_problem(&ask(json!({ "organization": organization, "return_url": "javascript:alert(1)" })).await, 422, "invalid");
+    let widget = |scope: &str, user: Value| json!({ "organization_id": organization, "user_id": user, "scopes": [scope] });
+    let token = on.manage("POST", "/widgets/token", widget("widgets:api-keys:manage", Value::Null)).await.expect(201);
+    assert_eq!(open(&on, token["token"].as_str().unwrap()).await.status, 303);
+    is_problem(&on.manage("POST", "/widgets/token", widget("widgets:sso:manage", Value::Null)).await, 422, "invalid");
+    is_problem(&on.manage("POST", "/widgets/token", widget("widgets:user-api-keys:manage-self", Value::Null)).await, 422, "invalid");
+    let ada = on.user("ada@example.com").await;
+    on.member(&ada, &organization, "admin").await;
+    let token = on.manage("POST", "/widgets/token", widget("widgets:user-api-keys:manage-self", json!(ada))).await.expect(201);
+    let cookie = open(&on, token["token"].as_str().unwrap()).await.header("set-cookie").split(';').next().unwrap().to_owned();
+    let value = json!(secret(&post(&on, &cookie, "/portal/api_keys", "owner=user&name=mine").await));
+    assert_eq!(on.validate(&value).await["api_key"]["owner"]["id"], json!(ada));
+    assert_eq!(post(&on, &cookie, "/portal/api_keys", "owner=organization&name=x").await.status, 404);
+    let events = on.manage("GET", "/events?limit=100", Value::Null).await;
+    assert!(!events.text.contains("chp_") && !events.text.contains(MANAGEMENT_KEY));
+}
