@@ -109,6 +109,38 @@ async fn an_admin_makes_sees_and_revokes_his_organizations_keys_and_nobody_elses
     assert_eq!(post(&on, &cookie, "/portal/applications", "name=x").await.status, 404);
     assert_eq!(post(&on, &cookie, "/portal/api_keys", "owner=organization&name=").await.status, 422);
     assert_eq!(on.reason(&foreign["value"]).await, Value::Null);
+    let told = on.manage("GET", &format!("/events?organization_id={organization}&limit=100"), Value::Null).await.expect(200);
+    let events = told["data"].as_array().unwrap();
+    for refused in ["api_key.revoke_refused", "connect_application.delete_refused", "connect_application.create_refused"] {
+        assert!(events.iter().any(|event| event["event"] == refused), "{refused}");
+    }
+    let created = events.iter().find(|event| event["event"] == "api_key.created").unwrap();
+    let actor = &created["context"]["actor"];
+    assert_eq!((&actor["source"], &actor["id"]), (&json!("admin_portal"), &json!(ada)));
+    assert!(actor["via"].as_str().unwrap().starts_with("portal_"));
+    let left = post(&on, &cookie, "/portal/leave", "").await;
+    assert!(left.text.contains("href=\"https://example.com/back\""), "{left:?}");
+}
+
+#[tokio::test]
+async fn who_acts_hands_on_his_own_name_only_and_a_suspended_organization_shows_nothing() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let (ada, bob) = (on.user("ada@example.com").await, on.user("bob@example.com").await);
+    on.member(&ada, &organization, "admin").await;
+    on.member(&bob, &organization, "admin").await;
+    let acting = [("chancery-acting-user", ada.as_str())];
+    for (path, body) in [
+        ("/widgets/token", json!({ "organization_id": organization, "user_id": bob, "scopes": ["widgets:user-api-keys:manage-self"] })),
+        ("/portal/generate_link", json!({ "organization": organization, "user": bob })),
+    ] {
+        is_problem(&on.manage_as(MANAGEMENT_KEY, "POST", path, body, &acting).await, 403, "not_the_owner");
+    }
+    let own = json!({ "organization": organization, "user": ada });
+    on.manage_as(MANAGEMENT_KEY, "POST", "/portal/generate_link", own, &acting).await.expect(201);
+    let cookie = enter(&on, json!({ "organization": organization })).await;
+    on.manage("POST", &format!("/organizations/{organization}/suspend"), Value::Null).await.expect(200);
+    assert_eq!(get(&on, &cookie, "/portal").await.status, 403);
 }
 
 #[tokio::test]
@@ -135,7 +167,8 @@ async fn applications_are_made_rotated_and_deleted() {
     }
     assert_eq!(post(&on, &cookie, &format!("/portal/applications/{id}/delete"), "").await.status, 303);
     on.token_answer(&client(second), "").await.expect_oauth(401, "invalid_client");
-    assert_eq!(post(&on, &cookie, "/portal/leave", "").await.status, 303);
+    let left = post(&on, &cookie, "/portal/leave", "").await;
+    assert!(left.status == 200 && left.header("set-cookie").contains("Max-Age=0"), "{left:?}");
     assert_eq!(get(&on, &cookie, "/portal").await.status, 403);
 }
 

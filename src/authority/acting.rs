@@ -36,7 +36,8 @@ pub(super) async fn demand_admin_of(tx: &mut Tx, caller: &Caller, organization: 
 pub(super) async fn actor(tx: &mut Tx, caller: &Caller) -> Result<Actor, Error> {
     let Some(id) = caller.acting_user() else { return Ok(caller.actor()) };
     let user = users::find(tx, Reach::Installation, &id.to_string()).await?.ok_or_else(not_an_admin)?;
-    Ok(Actor { id: id.to_string(), source: "api", name: Some(user.display_name()), via: Some(caller.id().to_string()) })
+    let (source, via) = caller.source();
+    Ok(Actor { id: id.to_string(), source, name: Some(user.display_name()), via })
 }
 
 impl Change {

@@ -7,7 +7,7 @@ use super::error::Error;
 use super::idempotency::Idempotency;
 use crate::domain::credential::{Purpose, Secret};
 use crate::domain::event::Actor;
-use crate::domain::id::{ManagementKeyId, UserId};
+use crate::domain::id::{ManagementKeyId, PortalSessionId, UserId};
 use crate::domain::management_key::{ManagementKey, Power, Reach};
 use crate::domain::organization::OrganizationStatus;
 use crate::storage::{Tx, management_keys, organizations};
@@ -20,6 +20,8 @@ pub const MIN_PRESET_LENGTH: usize = 32;
 pub struct Caller {
     key: Arc<ManagementKey>,
     acting_user: Option<UserId>,
+    /// The portal session through which he comes.
+    portal_session: Option<PortalSessionId>,
 }
 
 /// One call of the management surface.
@@ -46,8 +48,17 @@ impl Caller {
         Self { acting_user: Some(user), ..self }
     }
 
-    pub(super) fn of(key: ManagementKey) -> Self {
-        Self { key: Arc::new(key), acting_user: None }
+    /// A visitor of the portal: `key` is narrowed to what his session grants.
+    pub(super) fn visiting(key: ManagementKey, session: PortalSessionId, user: Option<UserId>) -> Self {
+        Self { key: Arc::new(key), acting_user: user, portal_session: Some(session) }
+    }
+
+    /// Where he comes from, as events tell it, and through what.
+    pub(super) fn source(&self) -> (&'static str, Option<String>) {
+        match self.portal_session {
+            Some(session) => ("admin_portal", Some(session.to_string())),
+            None => ("api", self.acting_user.map(|_| self.key.id.to_string())),
+        }
     }
 
     pub fn acting_user(&self) -> Option<UserId> {
@@ -59,7 +70,8 @@ impl Caller {
     }
 
     pub fn actor(&self) -> Actor {
-        Actor { id: self.key.id.to_string(), source: "api", name: Some(self.key.name.as_str().to_owned()), via: None }
+        let (source, via) = self.source();
+        Actor { id: self.key.id.to_string(), source, name: Some(self.key.name.as_str().to_owned()), via }
     }
 
     pub fn reach(&self) -> Reach {
@@ -126,6 +138,6 @@ impl Authority {
             return None;
         }
         self.uses.note_management_key(key.id, self.clock.now());
-        Some(Caller { key, acting_user: None })
+        Some(Caller { key, acting_user: None, portal_session: None })
     }
 }

@@ -97,6 +97,11 @@ impl Authority {
 }
 
 impl Change {
+    /// Says which request it is for.
+    pub(super) fn came_from(&mut self, request_id: &str, source_ip: Option<std::net::IpAddr>) {
+        (self.request_id, self.source_ip) = (Some(request_id.to_owned()), source_ip.map(|address| address.to_string()));
+    }
+
     /// Notes what happened; it gets its place in the chain when the change is committed.
     pub(super) fn note(&mut self, event: NewEvent) {
         debug_assert!(

@@ -1,5 +1,6 @@
 //! The portal: links that open once, and sessions in which a customer's own admin does what the management key that let him in may do, in
 //! his organization and within the link's capabilities.
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -11,7 +12,7 @@ use super::change::Change;
 use super::error::Error;
 use crate::domain::credential::{Purpose, Secret};
 use crate::domain::event::{Actor, NewEvent, Subject};
-use crate::domain::id::UserId;
+use crate::domain::id::{PortalSessionId, UserId};
 use crate::domain::management_key::{Grants, Power, Reach};
 use crate::domain::portal::{Capability, LINK_LIFE, NewPortalSession, PortalSession, SESSION_LIFE};
 use crate::domain::text::FieldError;
@@ -38,13 +39,17 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn open_portal(self: &Arc<Self>, link: &Secret) -> Result<Option<Secret>, Error> {
-        if !link.is_well_formed(Purpose::PortalLink) {
+    pub async fn open_portal(self: &Arc<Self>, link: &Secret, request_id: &str, source: Option<IpAddr>) -> Result<Option<Secret>, Error> {
+        let link_digest = self.pepper.digest(link);
+        // Nobody is known yet: only a link that is there is worth the writer's time.
+        let known = portal_sessions::link_exists(&mut self.database.read().await?, &link_digest, self.clock.now()).await?;
+        if !link.is_well_formed(Purpose::PortalLink) || !known {
             return Ok(None);
         }
         let session = Secret::portal_link(&self.random.bytes()?);
         let mut change = self.begin_as(Actor::system()).await?;
-        let (link, digest, now) = (self.pepper.digest(link), self.pepper.digest(&session), change.now);
+        change.came_from(request_id, source);
+        let (link, digest, now) = (link_digest, self.pepper.digest(&session), change.now);
         let Some(opened) = portal_sessions::open(&mut change.tx, &link, &digest, now, now + SESSION_LIFE).await? else { return Ok(None) };
         change.note_portal("portal_session.opened", &opened);
         change.commit(&[]).await?;
@@ -70,11 +75,9 @@ impl Authority {
         let Ok(permissions) = Grants::parse(powers) else { return Ok(None) };
         let mut key = stored.key;
         (key.permissions, key.organization_id) = (permissions, Some(session.organization_id));
-        let caller = match session.user_id {
-            Some(user) => Caller::of(key).acting_for(user),
-            None => Caller::of(key),
-        };
-        if demand_admin(&mut tx, &caller, Some(session.organization_id)).await.is_err() {
+        let caller = Caller::visiting(key, session.id, session.user_id);
+        let lives = caller.demand_alive(&mut tx).await.is_ok();
+        if !lives || demand_admin(&mut tx, &caller, Some(session.organization_id)).await.is_err() {
             return Ok(None);
         }
         Ok(Some(Visitor { session, caller, organization_name: organization.name.as_str().to_owned() }))
@@ -86,8 +89,9 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn leave_portal(self: &Arc<Self>, visitor: &Visitor) -> Result<(), Error> {
-        let mut change = self.begin_as(Actor::system()).await?;
+    pub async fn leave_portal(self: &Arc<Self>, visitor: &Visitor, request_id: &str, source: Option<IpAddr>) -> Result<(), Error> {
+        let mut change = self.begin_as(visitor.caller.actor()).await?;
+        change.came_from(request_id, source);
         portal_sessions::delete(&mut change.tx, visitor.session.organization_id, visitor.session.id).await?;
         change.note_portal("portal_session.revoked", &visitor.session);
         change.commit(&[]).await
@@ -118,6 +122,10 @@ impl Change {
             }
             None => caller.acting_user(),
         };
+        // Who acts hands on what is his: never another's name.
+        if caller.acting_user().is_some_and(|acting| user != Some(acting)) {
+            return Err(Error::forbidden("not_the_owner", "a link is made for the acting user himself, or by the operator for any admin"));
+        }
         if let Some(user) = user {
             demand_admin(&mut self.tx, &caller.clone().acting_for(user), Some(organization.id)).await?;
         }
@@ -135,6 +143,12 @@ impl Change {
         portal_sessions::insert(&mut self.tx, &session, &self.authority.pepper.digest(&plain)).await?;
         self.note_portal("portal_session.created", &session);
         Ok((session, plain))
+    }
+
+    /// Asks whether a session still lasts: it may have ended while its visitor's request was on its way.
+    pub async fn demand_portal_session(&mut self, id: PortalSessionId) -> Result<(), Error> {
+        let lasts = portal_sessions::lasts(&mut self.tx, id, self.now).await?;
+        if lasts { Ok(()) } else { Err(Error::Unauthenticated) }
     }
 
     /// Ends a user's links and sessions. There may be none.

@@ -106,10 +106,13 @@ pub struct NewPortalSession {
     pub return_url: Option<String>,
 }
 
+/// As it is written in the page: normalized.
+///
 /// # Errors
 /// A [`FieldError`] unless it is an http or https URL.
-pub fn check_return_url(text: &str) -> Result<(), FieldError> {
-    let good = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) && text.len() <= 2000;
-    let message = "return_url is an https URL, at most 2000 characters";
-    if good { Ok(()) } else { Err(FieldError::new("invalid_url", "return_url", message)) }
+pub fn parse_return_url(text: &str) -> Result<String, FieldError> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && text.len() <= 2000 => Ok(url.to_string()),
+        _ => Err(FieldError::new("invalid_url", "return_url", "return_url is an https or http URL, at most 2000 characters")),
+    }
 }

@@ -74,6 +74,20 @@ pub async fn open(
     row.map(TryInto::try_into).transpose()
 }
 
+/// Whether there is such a link, not opened and in time.
+pub async fn link_exists(tx: &mut Tx, link: &SecretDigest, now: Timestamp) -> Result<bool> {
+    let sql = "SELECT COUNT(*) FROM portal_session WHERE link_digest = $1 AND expires_at > $2";
+    let count: i64 = on!(tx, |connection| sqlx::query_scalar(sql).bind(write_digest(link)).bind(now.millis()).fetch_one(connection))?;
+    Ok(count > 0)
+}
+
+/// Whether this session still lasts.
+pub async fn lasts(tx: &mut Tx, id: PortalSessionId, now: Timestamp) -> Result<bool> {
+    let sql = "SELECT COUNT(*) FROM portal_session WHERE id = $1 AND expires_at > $2";
+    let count: i64 = on!(tx, |connection| sqlx::query_scalar(sql).bind(id.to_string()).bind(now.millis()).fetch_one(connection))?;
+    Ok(count > 0)
+}
+
 /// The session with this digest, while it lasts.
 pub async fn find(tx: &mut Tx, session: &SecretDigest, now: Timestamp) -> Result<Option<PortalSession>> {
     let sql = "SELECT * FROM portal_session WHERE session_digest = $1 AND expires_at > $2";

@@ -9,7 +9,7 @@ use super::error::Stop;
 use super::json::Ignored;
 use crate::authority::caller::Operation;
 use crate::authority::portal::operation;
-use crate::domain::portal::{Capability, NewPortalSession, check_return_url};
+use crate::domain::portal::{Capability, NewPortalSession, parse_return_url};
 use crate::domain::text::FieldError;
 use crate::http::reference::Routes;
 
@@ -109,13 +109,13 @@ pub async fn generate_link(call: Call) -> Result<Answer, Stop> {
     // Whether the caller may hand on what the link grants is asked once it is known what that is.
     let body: LinkBody = call.json()?;
     let capability = Capability::of_intent(body.intent.as_deref().unwrap_or("api_keys"))?;
-    body.return_url.as_deref().map_or(Ok(()), check_return_url)?;
+    let return_url = body.return_url.as_deref().map(parse_return_url).transpose()?;
     let call = call.authorize(write(capability), Some(&body.organization)).await?;
     let new = NewPortalSession {
         organization: body.organization,
         user: body.user.or(body.external_user_id),
         capabilities: vec![capability],
-        return_url: body.return_url,
+        return_url,
     };
     create(call, new, |issuer, secret| Answer::created(&LinkView { link: format!("{issuer}/portal/{secret}") })).await
 }
@@ -123,7 +123,13 @@ pub async fn generate_link(call: Call) -> Result<Answer, Stop> {
 pub async fn widget_token(call: Call) -> Result<Answer, Stop> {
     let body: WidgetBody = call.json()?;
     let scopes = body.scopes.unwrap_or_else(|| vec!["widgets:api-keys:manage".into()]);
-    let capabilities = scopes.iter().map(|scope| Capability::of_widget_scope(scope)).collect::<Result<Vec<_>, _>>()?;
+    let mut capabilities = Vec::new();
+    for scope in &scopes {
+        let capability = Capability::of_widget_scope(scope)?;
+        if !capabilities.contains(&capability) {
+            capabilities.push(capability);
+        }
+    }
     let Some(first) = capabilities.first().copied() else {
         return Err(FieldError::new("required", "scopes", "scopes takes at least one, or is left out").into());
     };

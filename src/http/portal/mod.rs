@@ -1,11 +1,11 @@
 //! The portal for customers' own admins: plain pages without scripts, let in by a link that opens once (`authority/portal.rs`).
+mod door;
 mod pages;
 mod visit;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue};
 use axum::routing::{get, post};
@@ -15,21 +15,19 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::App;
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
-const MAX_FORM_BYTES: usize = 64 * 1024;
 
 pub fn routes() -> Router<Arc<App>> {
     let header = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
     let pages = Router::new()
         .route("/portal", get(pages::home))
-        .route("/portal/open", post(pages::open))
-        .route("/portal/leave", post(pages::leave))
-        .route("/portal/{link}", get(pages::link))
+        .route("/portal/open", post(door::open))
+        .route("/portal/leave", post(door::leave))
+        .route("/portal/{link}", get(door::link))
         .route("/portal/api_keys", post(pages::create_key))
         .route("/portal/api_keys/{id}/revoke", get(pages::confirm_revocation).post(pages::revoke_key))
         .route("/portal/applications", post(pages::create_application))
         .route("/portal/applications/{id}/rotate", post(pages::rotate_secret))
         .route("/portal/applications/{id}/delete", get(pages::confirm_deletion).post(pages::delete_application))
-        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(CsrfLayer::new())
         .layer(header(CACHE_CONTROL, "no-store"))
         .layer(header(CONTENT_SECURITY_POLICY, POLICY))

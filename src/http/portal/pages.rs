@@ -1,37 +1,25 @@
 //! The pages: what is there, what was just made, and what is about to end.
-use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
-use axum::Form;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum_extra::extract::CookieJar;
 use serde::Deserialize;
 
-use super::visit::{Refused, Visit, base, cookie};
+use super::visit::{Refused, Sent, Visit};
 use crate::authority::error::Error;
 use crate::authority::portal::operation;
 use crate::domain::api_key::{ApiKey, ApiKeyFilter, ApiKeyStatus, Grant, NewApiKey, NewOwner, OwnerFilter, StatusFilter};
 use crate::domain::application::{Application, ApplicationStatus, ClientAuthenticationMethod, NewApplication};
-use crate::domain::credential::Secret;
 use crate::domain::page::{Order, PageRequest};
 use crate::domain::portal::Capability;
 use crate::domain::rotation::{DEFAULT_OVERLAP, OverlapFrom, Rotation};
 use crate::domain::text::Name;
 use crate::domain::timestamp::Timestamp;
-use crate::http::App;
 
 const SHOWN_ONCE: &str = "Copy your API key now — it will not be shown again";
 const SECRET_SHOWN_ONCE: &str = "Copy the client secret now — it will not be shown again";
 const REVOCATION: &str = "Are you sure you want to revoke this API key? Any applications using it will immediately lose access.";
-
-#[derive(Template)]
-#[template(path = "link.html")]
-struct LinkPage<'a> {
-    base: &'a str,
-    link: &'a str,
-}
 
 #[derive(Template)]
 #[template(path = "confirm.html")]
@@ -84,11 +72,6 @@ struct Row {
 }
 
 #[derive(Deserialize)]
-pub struct LinkForm {
-    link: String,
-}
-
-#[derive(Deserialize)]
 pub struct KeyForm {
     owner: String,
     name: String,
@@ -105,7 +88,7 @@ pub struct ApplicationForm {
     permissions: String,
 }
 
-fn page(template: &impl Template) -> Response {
+pub fn page(template: &impl Template) -> Response {
     Html(template.render().unwrap_or_default()).into_response()
 }
 
@@ -154,24 +137,6 @@ fn names(text: &str) -> Grant {
     Grant { permissions: text.split_whitespace().map(str::to_owned).collect(), preset: None }
 }
 
-/// Following a link opens nothing yet: whatever looks at links before people do would use it up.
-pub async fn link(State(app): State<Arc<App>>, Path(link): Path<String>) -> Response {
-    page(&LinkPage { base: &base(&app), link: &link })
-}
-
-pub async fn open(State(app): State<Arc<App>>, jar: CookieJar, Form(form): Form<LinkForm>) -> Result<Response, Refused> {
-    let opened = app.authority.open_portal(&Secret::presented(&form.link)).await.map_err(|error| Refused::of(&app, error))?;
-    let session = opened.ok_or_else(|| Refused::closed(&app))?;
-    let home = format!("{}/portal", base(&app));
-    Ok((jar.add(cookie(session.expose())), Redirect::to(&home)).into_response())
-}
-
-pub async fn leave(State(app): State<Arc<App>>, visit: Visit, jar: CookieJar) -> Result<Response, Refused> {
-    app.authority.leave_portal(&visit.visitor).await.map_err(|error| Refused::of(&app, error))?;
-    let back = visit.visitor.session.return_url.clone().unwrap_or_else(|| format!("{}/portal", visit.base()));
-    Ok((jar.add(cookie("")), Redirect::to(&back)).into_response())
-}
-
 pub async fn home(visit: Visit) -> Result<Response, Refused> {
     let (session, caller) = (&visit.visitor.session, &visit.visitor.caller);
     let authority = &visit.app.authority;
@@ -187,12 +152,16 @@ pub async fn home(visit: Visit) -> Result<Response, Refused> {
             Capability::Applications => continue,
         };
         let own = session.user_id.filter(|_| *capability == Capability::OwnKeys);
-        let filter = ApiKeyFilter { owner, user_id: None, organization_id: Some(organization.clone()), status: StatusFilter::All };
-        let listed = match own {
-            Some(user) => authority.list_api_keys_of_user(caller, &user.to_string(), filter, &request).await,
-            None => authority.list_api_keys_of_organization(caller, &organization, filter, &request).await,
-        };
-        let keys = listed.map_err(refused)?.data.iter().map(row_of_key).collect();
+        let mut keys = Vec::new();
+        // What can be revoked comes first, however much has been.
+        for status in [StatusFilter::NotRevoked, StatusFilter::Only(ApiKeyStatus::Revoked)] {
+            let filter = ApiKeyFilter { owner, user_id: None, organization_id: Some(organization.clone()), status };
+            let listed = match own {
+                Some(user) => authority.list_api_keys_of_user(caller, &user.to_string(), filter, &request).await,
+                None => authority.list_api_keys_of_organization(caller, &organization, filter, &request).await,
+            };
+            keys.extend(listed.map_err(refused)?.data.iter().map(row_of_key));
+        }
         sections.push(Section { title, create_for, keys });
     }
     let applications = if session.capabilities.contains(&Capability::Applications) {
@@ -213,53 +182,59 @@ pub async fn home(visit: Visit) -> Result<Response, Refused> {
     }))
 }
 
-pub async fn create_key(visit: Visit, Form(form): Form<KeyForm>) -> Result<Response, Refused> {
-    let refused = |error: Error| Refused::of(&visit.app, error);
+pub async fn create_key(visit: Visit, Sent(form): Sent<KeyForm>) -> Result<Response, Refused> {
     let (session, organization) = (&visit.visitor.session, visit.visitor.session.organization_id.to_string());
     let (capability, owner) = match (form.owner.as_str(), session.user_id) {
         ("user", Some(user)) => (Capability::OwnKeys, NewOwner::User { id: user.to_string(), organization_id: organization }),
         _ => (Capability::ApiKeys, NewOwner::Organization(organization)),
     };
-    visit.visitor.demand(capability).map_err(refused)?;
+    let create = operation("api_key.create", capability);
+    if let Err(error) = visit.visitor.demand(capability) {
+        return Err(visit.refuse(create, None, error).await);
+    }
     let days = form.expires.parse::<u64>().ok();
     let expires_at = days.map(|days| Some(visit.app.authority.clock.now() + Duration::from_secs(days.min(3650) * 24 * 3600)));
-    let name = Name::parse("name", &form.name).map_err(|error| refused(error.into()))?;
+    let name = Name::parse("name", &form.name).map_err(|error| Refused::of(&visit.app, error.into()))?;
     let new = NewApiKey { owner, name, description: None, grant: names(&form.permissions), expires_at };
-    let made = visit.change(operation("api_key.create", capability), None, async |change| change.create_api_key(new).await).await?;
+    let made = visit.change(create, None, async |change| change.create_api_key(new).await).await?;
     let (base, name) = (visit.base(), made.key.name.as_str());
     Ok(page(&RevealPage { base: &base, name, text: SHOWN_ONCE, client_id: None, secret: made.plain.expose() }))
 }
 
 /// The key, if it is one the session has to do with.
-async fn key(visit: &Visit, id: &str) -> Result<(Capability, ApiKey), Refused> {
-    let found = visit.app.authority.find_api_key(&visit.visitor.caller, id).await.map_err(|error| Refused::of(&visit.app, error))?;
+async fn key(visit: &Visit, id: &str) -> Result<(Capability, ApiKey), Error> {
+    let found = visit.app.authority.find_api_key(&visit.visitor.caller, id).await?;
     let own = found.owner.user_id().is_some() && found.owner.user_id() == visit.visitor.session.user_id;
     let possible = match found.owner.user_id() {
         None => [Capability::ApiKeys, Capability::ApiKeys],
         Some(_) if own => [Capability::OwnKeys, Capability::MembersKeys],
         Some(_) => [Capability::MembersKeys, Capability::MembersKeys],
     };
-    match possible.into_iter().find(|capability| visit.visitor.demand(*capability).is_ok()) {
-        Some(capability) => Ok((capability, found)),
-        None => Err(Refused::of(&visit.app, Error::NotFound("API key"))),
-    }
+    let capability = possible.into_iter().find(|capability| visit.visitor.demand(*capability).is_ok());
+    Ok((capability.ok_or(Error::NotFound("API key"))?, found))
 }
 
 pub async fn confirm_revocation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
-    let (_, key) = key(&visit, &id).await?;
+    let (_, key) = key(&visit, &id).await.map_err(|error| Refused::of(&visit.app, error))?;
     let action = format!("api_keys/{}/revoke", key.id);
     Ok(page(&ConfirmPage { base: &visit.base(), name: key.name.as_str(), question: REVOCATION, action: &action, button: "Revoke" }))
 }
 
 pub async fn revoke_key(visit: Visit, Path(id): Path<String>) -> Result<Redirect, Refused> {
-    let (capability, _) = key(&visit, &id).await?;
+    let capability = match key(&visit, &id).await {
+        Ok((capability, _)) => capability,
+        Err(error) => return Err(visit.refuse(operation("api_key.revoke", Capability::ApiKeys), Some(&id), error).await),
+    };
     visit.change(operation("api_key.revoke", capability), Some(&id), async |change| change.revoke_api_key(&id).await).await?;
     Ok(Redirect::to(&format!("{}/portal", visit.base())))
 }
 
-pub async fn create_application(visit: Visit, Form(form): Form<ApplicationForm>) -> Result<Response, Refused> {
+pub async fn create_application(visit: Visit, Sent(form): Sent<ApplicationForm>) -> Result<Response, Refused> {
     let refused = |error: Error| Refused::of(&visit.app, error);
-    visit.visitor.demand(Capability::Applications).map_err(refused)?;
+    let create = operation("connect_application.create", Capability::Applications);
+    if let Err(error) = visit.visitor.demand(Capability::Applications) {
+        return Err(visit.refuse(create, None, error).await);
+    }
     let new = NewApplication {
         organization_id: visit.visitor.session.organization_id.to_string(),
         name: Name::parse("name", &form.name).map_err(|error| refused(error.into()))?,
@@ -269,7 +244,6 @@ pub async fn create_application(visit: Visit, Form(form): Form<ApplicationForm>)
         resources: None,
         token_endpoint_auth_methods: ClientAuthenticationMethod::ALL.to_vec(),
     };
-    let create = operation("connect_application.create", Capability::Applications);
     let (application, secret) = visit.change(create, None, async |change| change.register_application(new, true).await).await?;
     let secret = secret.ok_or_else(|| refused(Error::NotFound("client secret")))?;
     let (base, client_id) = (visit.base(), Some(application.client_id.to_string()));
@@ -282,17 +256,19 @@ pub async fn create_application(visit: Visit, Form(form): Form<ApplicationForm>)
     }))
 }
 
-async fn application(visit: &Visit, id: &str) -> Result<Application, Refused> {
-    let refused = |error: Error| Refused::of(&visit.app, error);
-    visit.visitor.demand(Capability::Applications).map_err(refused)?;
-    visit.app.authority.find_application(&visit.visitor.caller, id).await.map_err(refused)
+async fn application(visit: &Visit, id: &str) -> Result<Application, Error> {
+    visit.visitor.demand(Capability::Applications)?;
+    visit.app.authority.find_application(&visit.visitor.caller, id).await
 }
 
 /// The old secret goes on working for a day.
 pub async fn rotate_secret(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
-    let application = application(&visit, &id).await?;
-    let rotation = Rotation { overlap: DEFAULT_OVERLAP, from: OverlapFrom::Now, name: None, expires_at: None };
     let rotate = operation("connect_application_secret.rotate", Capability::Applications);
+    let application = match application(&visit, &id).await {
+        Ok(application) => application,
+        Err(error) => return Err(visit.refuse(rotate, Some(&id), error).await),
+    };
+    let rotation = Rotation { overlap: DEFAULT_OVERLAP, from: OverlapFrom::Now, name: None, expires_at: None };
     let rotated = visit.change(rotate, Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
     let (base, client_id) = (visit.base(), Some(application.client_id.to_string()));
     let secret = rotated.revealed.plain.expose();
@@ -300,15 +276,17 @@ pub async fn rotate_secret(visit: Visit, Path(id): Path<String>) -> Result<Respo
 }
 
 pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
-    let application = application(&visit, &id).await?;
+    let application = application(&visit, &id).await.map_err(|error| Refused::of(&visit.app, error))?;
     let question = "Are you sure you want to delete this application? Its secrets and every token they obtained stop working at once.";
     let action = format!("applications/{}/delete", application.id);
     Ok(page(&ConfirmPage { base: &visit.base(), name: application.name.as_str(), question, action: &action, button: "Delete" }))
 }
 
 pub async fn delete_application(visit: Visit, Path(id): Path<String>) -> Result<Redirect, Refused> {
-    application(&visit, &id).await?;
     let delete = operation("connect_application.delete", Capability::Applications);
+    if let Err(error) = application(&visit, &id).await {
+        return Err(visit.refuse(delete, Some(&id), error).await);
+    }
     visit.change(delete, Some(&id), async |change| change.delete_application(&id).await).await?;
     Ok(Redirect::to(&format!("{}/portal", visit.base())))
 }

@@ -1,13 +1,17 @@
 //! One visit: whose session it is, and the way to change something in it.
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::FromRequestParts;
+use axum::Form;
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{Html, IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
+use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::authority::caller::{Call, Operation};
@@ -18,9 +22,11 @@ use crate::authority::portal::Visitor;
 use crate::domain::credential::Secret;
 use crate::domain::portal::SESSION_LIFE;
 use crate::http::App;
+use crate::http::body::read;
 use crate::http::hygiene::{Cause, RequestId};
 use crate::http::source::Peer;
 
+const MAX_FORM_BYTES: usize = 64 * 1024;
 const COOKIE: &str = "__Host-chancery-portal";
 
 pub struct Visit {
@@ -82,24 +88,63 @@ impl Visit {
         let mut begun = match authority.begin(&self.call, operation).await {
             Ok(Begun::Change(begun)) => begun,
             Ok(Begun::Replay(_)) => return Err(Refused::closed(&self.app)),
-            Err(error) => return Err(Refused::of(&self.app, error)),
+            Err(error) => return Err(self.refuse(operation, target, error).await),
         };
-        match change(&mut begun).await {
+        let done = match begun.demand_portal_session(self.visitor.session.id).await {
+            Ok(()) => change(&mut begun).await,
+            Err(over) => Err(over),
+        };
+        match done {
             Ok(done) => {
                 begun.commit(&[]).await.map_err(|error| Refused::of(&self.app, error))?;
                 Ok(done)
             }
             Err(error) => {
-                let whereabouts = begun.whereabouts();
                 drop(begun);
-                authority.note_refusal(&self.call, operation, target, Some(whereabouts), &error).await;
-                Err(Refused::of(&self.app, error))
+                Err(self.refuse(operation, target, error).await)
             }
         }
     }
 
+    /// Writes the refusal of a change down, as the API does.
+    pub async fn refuse(&self, operation: Operation, target: Option<&str>, error: Error) -> Refused {
+        self.app.authority.note_refusal(&self.call, operation, target, None, &error).await;
+        Refused::of(&self.app, error)
+    }
+
+    pub fn request_id(&self) -> &str {
+        &self.call.request_id
+    }
+
+    pub fn source_ip(&self) -> Option<IpAddr> {
+        self.call.source_ip
+    }
+
     pub fn base(&self) -> String {
         base(&self.app)
+    }
+}
+
+/// A form, read as every body is: bounded in size and time.
+pub struct Sent<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Sent<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refused> {
+        let unreadable = |status, text: &str| Refused {
+            status,
+            title: "That cannot be taken",
+            text: text.to_owned(),
+            back: true,
+            base: base(app),
+            cause: None,
+        };
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body, MAX_FORM_BYTES).await.map_err(|error| unreadable(error.status(), error.message()))?;
+        let form = Form::<T>::from_request(Request::from_parts(parts, Body::from(bytes)), app).await;
+        let Form(sent) = form.map_err(|_form| unreadable(StatusCode::UNPROCESSABLE_ENTITY, "A part of the form is missing."))?;
+        Ok(Self(sent))
     }
 }
 
