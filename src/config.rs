@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::authority::caller::MIN_PRESET_LENGTH;
 use crate::domain::credential::{ApiKeyPrefix, Secret};
+use crate::domain::revocation::StatusProfile;
 use crate::domain::signing_key::Schedule;
 use crate::keys::master::MasterKeyPlace;
 use crate::storage::DatabasePath;
@@ -60,8 +61,33 @@ pub struct ServeArgs {
     #[arg(long, env = "CHANCERY_KEY_LEAD", value_parser = parse_duration, value_name = "DURATION")]
     pub key_lead: Option<Duration>,
 
+    /// How often verifiers hear of revocations, and for how long they bear silence
+    #[arg(long, env = "CHANCERY_STATUS_PROFILE", default_value = "default", value_name = "PROFILE")]
+    pub status_profile: Profile,
+
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// The names of [`StatusProfile`]s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Profile {
+    /// A frame every 2 s, silence borne for 10 s
+    Default,
+    /// A frame every 0.5 s, silence borne for 3 s
+    Strict,
+    /// A frame every 2 s, silence borne for 300 s
+    Available,
+}
+
+impl From<Profile> for StatusProfile {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Default => Self::DEFAULT,
+            Profile::Strict => Self::STRICT,
+            Profile::Available => Self::AVAILABLE,
+        }
+    }
 }
 
 /// Where the store is.

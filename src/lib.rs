@@ -5,6 +5,7 @@
 //! - [`http`]: speaks HTTP; decides nothing.
 //! - [`authority`]: decides; one file per power. Knows no HTTP and no SQL.
 //! - [`storage`]: SQL, and nothing else knows it. [`keys`]: what signs and seals. [`directory`]: who may obtain a token, in memory.
+//!   [`status`]: what verifiers are told, in memory.
 //!   [`courier`]: what posts webhooks to the outside.
 //! - [`domain`]: what things are, without input or output.
 //! - `chancery_verifier`: the token format and its verification, a crate of its own for resource servers.
@@ -18,5 +19,6 @@ pub mod domain;
 pub mod http;
 pub mod keys;
 pub mod random;
+pub mod status;
 pub mod storage;
 pub mod telemetry;

@@ -177,8 +177,10 @@ async fn f1_what_was_acknowledged_survives_kill_9() {
         process = start();
         check(&process, &ledger).await;
         let (_, keys) = process.manage("GET", "/signing_keys", Value::Null).await.unwrap();
-        let active = keys["data"].as_array().unwrap().iter().filter(|key| key["state"] == "active").count();
-        assert_eq!(active, 1);
+        for purpose in ["access_token", "status"] {
+            let active = |key: &&Value| key["state"] == "active" && key["purpose"] == purpose;
+            assert_eq!(keys["data"].as_array().unwrap().iter().filter(active).count(), 1);
+        }
         // A round's applications were checked; the next has its own.
         ledger.applications.lock().unwrap().retain(|_, application| application.alive == Some(true) && application.token.is_none());
     }

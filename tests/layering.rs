@@ -2,7 +2,7 @@
 use std::path::Path;
 
 /// For each module, what of the crate it may name.
-const MAY_NAME: [(&str, &[&str]); 10] = [
+const MAY_NAME: [(&str, &[&str]); 11] = [
     ("clock", &["domain"]),
     ("random", &["domain"]),
     ("domain", &["domain"]),
@@ -10,7 +10,8 @@ const MAY_NAME: [(&str, &[&str]); 10] = [
     ("keys", &["domain", "storage", "random", "keys"]),
     ("courier", &["domain"]),
     ("directory", &["domain", "storage", "directory"]),
-    ("authority", &["domain", "storage", "keys", "directory", "courier", "random", "clock", "authority"]),
+    ("status", &["domain"]),
+    ("authority", &["domain", "storage", "keys", "directory", "status", "courier", "random", "clock", "authority"]),
     ("http", &["domain", "authority", "clock", "http"]),
     ("telemetry", &["config"]),
 ];

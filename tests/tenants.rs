@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 const UNKNOWN: &str = "01KAJ2M3N4P5Q6R7S8T9V0W1X2";
 
 /// Routes that hold nothing of one organization: the installation's own, or nobody's.
-const OF_NO_ORGANIZATION: [&str; 11] = [
+const OF_NO_ORGANIZATION: [&str; 12] = [
+    "/revocations/{rev}",
     "/authorization/permissions/{slug}",
     "/permission_presets/{slug}",
     "/resource_servers/{id}",

@@ -7,6 +7,7 @@ use axum::Router;
 use chancery::authority::{Deployment, start};
 use chancery::clock::{Clock, instant};
 use chancery::domain::credential::{ApiKeyPrefix, Secret};
+use chancery::domain::revocation::StatusProfile;
 use chancery::domain::signing_key::Schedule;
 use chancery::http::{App, TrustedProxies, listen};
 use chancery::keys::master::MasterKeyPlace;
@@ -132,6 +133,7 @@ pub async fn authority(folder: std::path::PathBuf) -> Arc<App> {
     std::mem::forget(lock);
     let settings = Deployment {
         issuer: "https://auth.example.com".into(),
+        status: StatusProfile::DEFAULT,
         schedule: Schedule::with_lead(Schedule::DEFAULT_LEAD),
         api_key_prefix: ApiKeyPrefix::stored(ApiKeyPrefix::DEFAULT.into()),
         webhook_networks: Vec::new(),

@@ -187,6 +187,7 @@ impl Change {
     }
 
     pub(super) async fn end_key(&mut self, mut key: ApiKey) -> Result<(), Error> {
+        self.revokes_any();
         let before = key.clone();
         (key.revoked_at, key.updated_at, key.version) = (Some(self.now), self.now, key.version + 1);
         key.refresh(self.now);

@@ -8,12 +8,15 @@ use super::caller::Caller;
 use super::change::Change;
 use super::client_secrets::RevealedSecret;
 use super::error::Error;
-use crate::domain::application::{Application, ApplicationChange, ApplicationStatus, ApplicationType, NewApplication};
+use crate::domain::application::{
+    Application, ApplicationChange, ApplicationStatus, ApplicationType, NewApplication, check_access_token_ttl,
+};
 use crate::domain::client_secret::NewClientSecret;
 use crate::domain::event::{NewEvent, Subject};
 use crate::domain::management_key::Power;
 use crate::domain::page::{Cursor, Page, PageRequest};
 use crate::domain::permission::HolderKind;
+use crate::domain::resource_server::ResourceServer;
 use crate::domain::text::FieldError;
 use crate::domain::usage::Usage;
 use crate::storage::{applications, client_secrets, organizations, resource_servers};
@@ -80,6 +83,7 @@ impl Change {
             version: 1,
         };
         self.check_resources(&application).await?;
+        self.check_application_lifetime(&application).await?;
         applications::insert(&mut self.tx, &application).await?;
         self.note_application("connect_application.created", &application, None);
         let secret = match with_secret {
@@ -101,18 +105,20 @@ impl Change {
         if let Some(grant) = change.grant {
             application.scope = self.resolve_grant(&grant, HolderKind::M2m, &before.scope, "scopes").await?;
         }
-        if let Some(ttl) = change.access_token_ttl {
-            application.access_token_ttl = ttl;
-        }
         if let Some(resources) = change.resources {
             application.resources = resources;
+        }
+        if let Some(ttl) = change.access_token_ttl {
+            application.access_token_ttl = ttl;
+            self.check_application_lifetime(&application).await?;
         }
         if let Some(methods) = change.token_endpoint_auth_methods {
             application.token_endpoint_auth_methods = methods;
         }
         self.check_resources(&application).await?;
         if loses_rights(&before, &application) {
-            client_secrets::raise_generations_of_application(&mut self.tx, application.id).await?;
+            self.revokes_of(&before);
+            client_secrets::raise_generations_of_application(&mut self.tx, application.id, self.now).await?;
         }
         self.store_application(&mut application).await?;
         self.note_application("connect_application.updated", &application, Some(&before));
@@ -132,8 +138,9 @@ impl Change {
     /// All tokens issued so far are dead; the secrets go on obtaining new ones.
     pub async fn revoke_application_tokens(&mut self, id: &str) -> Result<Application, Error> {
         let before = self.application(id).await?;
+        self.revokes_of(&before);
         let mut application = before.clone();
-        client_secrets::raise_generations_of_application(&mut self.tx, application.id).await?;
+        client_secrets::raise_generations_of_application(&mut self.tx, application.id, self.now).await?;
         self.store_application(&mut application).await?;
         self.note_application("connect_application.tokens_revoked", &application, Some(&before));
         Ok(application)
@@ -141,7 +148,8 @@ impl Change {
 
     pub async fn delete_application(&mut self, id: &str) -> Result<(), Error> {
         let application = self.application(id).await?;
-        applications::delete(&mut self.tx, application.organization_id, application.id).await?;
+        self.revokes_of(&application);
+        applications::delete(&mut self.tx, application.organization_id, application.id, self.now).await?;
         self.note_application("connect_application.deleted", &application, Some(&application));
         Ok(())
     }
@@ -154,7 +162,8 @@ impl Change {
         let mut application = Application { status, ..before.clone() };
         self.store_application(&mut application).await?;
         if status == ApplicationStatus::Disabled {
-            client_secrets::raise_generations_of_application(&mut self.tx, application.id).await?;
+            self.revokes_of(&before);
+            client_secrets::raise_generations_of_application(&mut self.tx, application.id, self.now).await?;
         }
         self.note_application(event, &application, Some(&before));
         Ok(application)
@@ -185,6 +194,14 @@ impl Change {
     }
 
     /// Every resource must be registered.
+    /// Tokens may live for a day only where revocation reaches the verifier. For any other resource server they are cut to an hour.
+    async fn check_application_lifetime(&mut self, application: &Application) -> Result<(), Error> {
+        let servers = resource_servers::all(&mut self.tx).await?;
+        let may = |server: &ResourceServer| application.resources.as_ref().is_none_or(|own| own.contains(&server.identifier));
+        let enforcing = servers.iter().any(|server| server.status_enforcing && may(server));
+        Ok(check_access_token_ttl(application.access_token_ttl, enforcing)?)
+    }
+
     async fn check_resources(&mut self, application: &Application) -> Result<(), Error> {
         let mut errors = Vec::new();
         for identifier in application.resources.iter().flatten() {

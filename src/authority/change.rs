@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Authority;
 use super::acting;
+use super::bound::Revokes;
 use super::caller::{Call, Caller, Operation};
 use super::error::Error;
 use super::idempotency::{Begun, InFlightGuard, KeptIdempotency};
@@ -29,6 +30,8 @@ pub struct Change {
     request_id: Option<String>,
     source_ip: Option<String>,
     events: Vec<NewEvent>,
+    /// Whose tokens it makes worthless.
+    pub(super) revokes: Option<Revokes>,
     kept: Option<KeptIdempotency>,
     _in_flight: Option<InFlightGuard>,
 }
@@ -71,6 +74,7 @@ impl Authority {
             request_id: Some(call.request_id.clone()),
             source_ip: call.source_ip.map(|address| address.to_string()),
             events: Vec::new(),
+            revokes: None,
             kept,
             _in_flight: in_flight,
         })))
@@ -90,6 +94,7 @@ impl Authority {
             request_id: None,
             source_ip: None,
             events: Vec::new(),
+            revokes: None,
             kept: None,
             _in_flight: None,
         })
@@ -152,7 +157,7 @@ impl Change {
         let authority = Arc::clone(&self.authority);
         self.chain_events().await?;
         self.tx.commit().await?;
-        authority.committed.notify_one();
+        authority.committed.send_replace(());
         Ok(())
     }
 

@@ -55,7 +55,8 @@ impl Change {
             let message = "this is the application's last live secret: create another first, or delete it with ?force=true";
             return Err(Error::conflict("last_live_secret", message));
         }
-        client_secrets::delete(&mut self.tx, stored.secret.id).await?;
+        self.revokes_of(&application);
+        client_secrets::delete(&mut self.tx, stored.secret.id, self.now).await?;
         self.note_secret("connect_application_secret.deleted", &stored.secret, Some(&stored.secret));
         self.store_application(&mut application).await
     }

@@ -6,10 +6,10 @@ use tokio::sync::watch;
 
 use super::Authority;
 use super::error::Error;
-use super::revoke::KEPT_AFTER_EXPIRY;
+use crate::domain::revocation::KEPT_AFTER_EXPIRY;
 use crate::domain::usage::KEPT_HOURS;
 use crate::domain::webhook::LOG_KEPT;
-use crate::storage::{idempotent_answers, portal_sessions, revoked_tokens, usage, webhooks};
+use crate::storage::{idempotent_answers, portal_sessions, revocations, revoked_tokens, usage, webhooks};
 
 const TICK: Duration = Duration::from_secs(1);
 /// Counts are written every this many ticks, so kill -9 loses at most five seconds of them (F28).
@@ -61,6 +61,7 @@ impl Authority {
         self.flush_failures(false).await?;
         self.flush_refusals().await?;
         self.tend_signing_keys().await?;
+        self.observe().await?;
         self.purge().await
     }
 
@@ -70,7 +71,8 @@ impl Authority {
         let mut tx = self.database.write().await?;
         idempotent_answers::purge(&mut tx, now).await?;
         portal_sessions::purge(&mut tx, now).await?;
-        revoked_tokens::purge(&mut tx, now - KEPT_AFTER_EXPIRY).await?;
+        revoked_tokens::purge(&mut tx, now).await?;
+        revocations::purge(&mut tx, now).await?;
         tx.commit().await?;
         loop {
             let mut tx = self.database.write().await?;

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chancery_verifier::{AccessToken, Algorithm, Audience, Principal, Scope, TokenType};
+use chancery_verifier::{AccessToken, Algorithm, Audience, Principal, Scope, Status, StatusIndex, TokenType};
 
 use super::Authority;
 use super::authenticate::Authenticated;
 use crate::directory::Catalogue;
-use crate::domain::application::{ACCESS_TOKEN_TTL, DEFAULT_ACCESS_TOKEN_TTL};
+use crate::domain::application::{DEFAULT_ACCESS_TOKEN_TTL, MIN_ACCESS_TOKEN_TTL, max_access_token_ttl};
 use crate::domain::id::OrganizationId;
 use crate::domain::resource_server::ResourceServer;
+use crate::domain::signing_key::KeyLine;
 use crate::domain::timestamp::Timestamp;
 use crate::keys::signer::SigningFailed;
 use crate::random::NoRandomness;
@@ -66,6 +67,7 @@ struct Holder<'a> {
     principal: Principal,
     cred: String,
     generation: i64,
+    status_index: StatusIndex,
     scope: &'a Scope,
     access_token_ttl: Option<u32>,
     /// Identifiers of the resource servers it may ask for; `None` is any.
@@ -111,12 +113,13 @@ impl Authority {
             principal: holder.principal,
             cred: holder.cred,
             generation: holder.generation,
+            status: Some(Status::of(issuer, holder.status_index)),
             nbf: None,
             custom: target.claims(),
         };
         let ring = self.ring.snapshot();
-        let signer = target.algorithms(now).into_iter().flatten().find_map(|algorithm| ring.signer(algorithm));
-        let access_token = signer.ok_or(IssueError::NoKey)?.sign(target.typ(), &claims)?;
+        let signer = target.algorithms(now).into_iter().flatten().find_map(|algorithm| ring.signer(KeyLine::of_tokens(algorithm)));
+        let access_token = signer.ok_or(IssueError::NoKey)?.sign(target.typ().name(), &claims)?;
         match client {
             Authenticated::Application { application, secret } => self.uses.note_secret(secret, application.id, now, source),
             Authenticated::ApiKey(entry) => {
@@ -139,6 +142,7 @@ impl Authority {
                     principal: Principal::Organization { id: organization.principal.to_string() },
                     cred: secret.id.to_string(),
                     generation: secret.generation,
+                    status_index: secret.status_index,
                     scope: &application.scope,
                     access_token_ttl: application.access_token_ttl,
                     resources: application.resources.as_deref(),
@@ -154,6 +158,7 @@ impl Authority {
                     principal: entry.key.principal.clone(),
                     cred: id,
                     generation: entry.generation,
+                    status_index: entry.status_index,
                     scope: &entry.key.permissions,
                     access_token_ttl: None,
                     resources: None,
@@ -201,7 +206,8 @@ impl Target {
             Self::Issuer => None,
         };
         let asked = [of_client, of_server].into_iter().flatten().min();
-        asked.unwrap_or(DEFAULT_ACCESS_TOKEN_TTL).clamp(*ACCESS_TOKEN_TTL.start(), *ACCESS_TOKEN_TTL.end())
+        let enforcing = matches!(self, Self::Registered(server) if server.status_enforcing);
+        asked.unwrap_or(DEFAULT_ACCESS_TOKEN_TTL).clamp(MIN_ACCESS_TOKEN_TTL, max_access_token_ttl(enforcing))
     }
 }
 

@@ -3,6 +3,7 @@ pub mod acting;
 pub mod api_keys;
 pub mod applications;
 pub mod authenticate;
+pub mod bound;
 pub mod caller;
 pub mod change;
 pub mod client_secrets;
@@ -20,6 +21,7 @@ pub mod organizations;
 pub mod permissions;
 pub mod portal;
 pub mod presets;
+pub mod publish;
 pub mod refusals;
 pub mod resource_servers;
 pub mod revoke;
@@ -28,6 +30,7 @@ pub mod rotate_api_key;
 pub mod settings;
 pub mod signing_keys;
 pub mod start;
+pub mod status;
 pub mod usage;
 pub mod users;
 pub mod validate;
@@ -35,22 +38,26 @@ pub mod validity;
 pub mod webhook_delivery;
 pub mod webhooks;
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, watch};
 
 use crate::clock::Clock;
 use crate::courier::Courier;
 use crate::directory::Directory;
 use crate::domain::credential::ApiKeyPrefix;
+use crate::domain::revocation::StatusProfile;
 use crate::domain::signing_key::Schedule;
 use crate::keys::pepper::Pepper;
+pub use crate::keys::ring::PublishedKeys;
 use crate::keys::ring::{KeyRing, RingError};
 use crate::keys::seal::Sealer;
 use crate::random::Random;
+use crate::status::Status;
 use crate::storage::{Database, installation};
 
 use error::Error;
 use failures::Failures;
 use idempotency::InFlight;
+use publish::Publisher;
 use refusals::Refusals;
 use usage::Counts;
 
@@ -60,6 +67,7 @@ pub struct Deployment {
     /// The issuer identifier (RFC 8414 §2), byte for byte as it stands in every token.
     pub issuer: String,
     pub schedule: Schedule,
+    pub status: StatusProfile,
     /// What API keys begin with where no settings say otherwise.
     pub api_key_prefix: ApiKeyPrefix,
     /// Internal networks that webhooks may be sent to.
@@ -82,7 +90,9 @@ pub struct Authority {
     pub(crate) in_flight: InFlight,
     pub(crate) courier: Courier,
     /// Told whenever something was committed.
-    pub(crate) committed: Notify,
+    pub(crate) committed: watch::Sender<()>,
+    pub(crate) status: Status,
+    pub(crate) publisher: Publisher,
     /// Held while the signing keys are read again, so that an older state never follows a newer one.
     loading_keys: Mutex<()>,
 }

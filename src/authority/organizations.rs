@@ -100,7 +100,8 @@ impl Change {
         let organization = self.organization(id).await?;
         self.demand_installation()?;
         self.end_everything_of(&organization).await?;
-        organizations::delete(&mut self.tx, organization.id).await?;
+        self.revokes_any();
+        organizations::delete(&mut self.tx, organization.id, self.now).await?;
         self.note_organization("organization.deleted", &organization, Some(&organization));
         Ok(())
     }
@@ -137,8 +138,9 @@ impl Change {
         let mut organization = Organization { status, ..before.clone() };
         self.store_organization(&mut organization).await?;
         if status == OrganizationStatus::Suspended {
-            client_secrets::raise_generations_of_organization(&mut self.tx, &organization.id.to_string()).await?;
-            api_keys::raise_generations_of_organization(&mut self.tx, organization.id).await?;
+            self.revokes_any();
+            client_secrets::raise_generations_of_organization(&mut self.tx, organization.id, self.now).await?;
+            api_keys::raise_generations_of_organization(&mut self.tx, organization.id, self.now).await?;
         }
         self.note_organization(event, &organization, Some(&before));
         Ok(organization)

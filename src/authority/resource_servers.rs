@@ -1,4 +1,6 @@
 //! Resource servers: register, change, remove. A changed algorithm signs only once its key has been published for the lead.
+use std::time::Duration;
+
 use chancery_verifier::Algorithm;
 use serde_json::json;
 
@@ -6,12 +8,15 @@ use super::Authority;
 use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
+use crate::domain::application::{check_access_token_ttl, max_access_token_ttl};
 use crate::domain::event::{NewEvent, Subject};
 use crate::domain::management_key::Power;
 use crate::domain::page::{Cursor, Page, PageRequest};
 use crate::domain::resource_server::{NewResourceServer, ResourceServer, ResourceServerChange, Signing};
+use crate::domain::revocation::kept_for;
+use crate::domain::signing_key::KeyLine;
 use crate::domain::timestamp::Timestamp;
-use crate::storage::{applications, permissions, resource_servers};
+use crate::storage::{applications, permissions, resource_servers, revocations};
 
 const NAME: &str = "resource server";
 
@@ -38,7 +43,7 @@ impl Change {
     pub async fn register_resource_server(&mut self, new: NewResourceServer) -> Result<ResourceServer, Error> {
         self.demand_installation()?;
         // Nobody verifies tokens for a new audience yet, so nobody's copy of the key set can be too old: a first key may sign at once.
-        self.ensure_active_key(new.signing_alg).await?;
+        self.ensure_active_key(KeyLine::of_tokens(new.signing_alg)).await?;
         let server = ResourceServer {
             id: self.authority.random.id(self.now),
             identifier: new.identifier,
@@ -48,11 +53,16 @@ impl Change {
             access_token_ttl: new.access_token_ttl,
             claims: new.claims,
             default: new.default,
-            status_enforcing: false,
+            status_enforcing: new.status_enforcing,
             created_at: self.now,
             updated_at: self.now,
             version: 1,
         };
+        self.check_lifetime(&server).await?;
+        if applications::any(&mut self.tx).await? {
+            // Those were for the issuer itself, until now.
+            self.note_unenforced_tokens().await?;
+        }
         if server.default {
             self.take_default_mark().await?;
         }
@@ -86,7 +96,14 @@ impl Change {
             }
             server.default = default;
         }
+        if let Some(status_enforcing) = change.status_enforcing {
+            server.status_enforcing = status_enforcing;
+        }
+        self.check_lifetime(&server).await?;
         (server.updated_at, server.version) = (self.now, server.version + 1);
+        if server.status_enforcing != before.status_enforcing || server.access_token_ttl != before.access_token_ttl {
+            self.note_unenforced_tokens().await?;
+        }
         resource_servers::update(&mut self.tx, &server).await?;
         self.note_resource_server("resource_server.updated", &server, Some(&before));
         Ok(server)
@@ -101,8 +118,19 @@ impl Change {
         if permissions::any_for_resource_server(&mut self.tx, &server.identifier).await? {
             return Err(Error::conflict("resource_server_in_use", "a permission is for it: remove that first"));
         }
+        self.note_unenforced_tokens().await?;
         resource_servers::delete(&mut self.tx, server.id).await?;
         self.note_resource_server("resource_server.deleted", &server, Some(&server));
+        Ok(())
+    }
+
+    /// Tokens may live for a day only where revocation reaches the verifier; from then on revocations are remembered for as long.
+    async fn check_lifetime(&mut self, server: &ResourceServer) -> Result<(), Error> {
+        check_access_token_ttl(server.access_token_ttl, server.status_enforcing)?;
+        if server.status_enforcing {
+            let longest = Duration::from_secs(u64::from(max_access_token_ttl(true)));
+            revocations::keep_for(&mut self.tx, kept_for(longest)).await?;
+        }
         Ok(())
     }
 
@@ -123,7 +151,7 @@ impl Change {
         if in_force == alg {
             return Ok(Signing::at_once(alg));
         }
-        let key = self.ensure_published_key(alg).await?;
+        let key = self.ensure_published_key(KeyLine::of_tokens(alg)).await?;
         let activates_at: Timestamp = key.activates_at.max(key.published_at + self.authority.deployment.schedule.lead);
         if activates_at <= self.now {
             return Ok(Signing::at_once(alg));

@@ -1,6 +1,5 @@
 //! Revocation of one access token (RFC 7009): only it dies, its siblings live.
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -11,9 +10,6 @@ use crate::domain::credential::{Purpose, Secret};
 use crate::domain::event::{NewEvent, Subject};
 use crate::domain::timestamp::Timestamp;
 use crate::storage::revoked_tokens;
-
-/// An entry outlives its token by this much: clocks differ (K25).
-pub const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(60);
 
 /// Why a token was not revoked.
 #[derive(Debug, thiserror::Error)]

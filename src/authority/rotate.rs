@@ -23,7 +23,9 @@ impl Change {
         let mut application = self.application(application).await?;
         self.write_first_uses(&application).await?;
         let at_once = rotation.from == OverlapFrom::Now && rotation.overlap.is_zero();
-        if !at_once {
+        if at_once {
+            self.revokes_of(&application);
+        } else {
             self.check_room(&application, 1).await?;
         }
         let live = self.live_secrets(&application).await?;
@@ -33,7 +35,7 @@ impl Change {
         for stored in live {
             let before = stored.secret;
             if at_once {
-                client_secrets::delete(&mut self.tx, before.id).await?;
+                client_secrets::delete(&mut self.tx, before.id, self.now).await?;
                 self.note_secret("connect_application_secret.deleted", &before, Some(&before));
                 retiring.push((before.id, Some(self.now)));
                 continue;
@@ -43,6 +45,9 @@ impl Change {
             let secret = self.store_life(secret).await?;
             retiring.push((secret.id, secret.expires_at));
             self.note_secret("connect_application_secret.retiring", &secret, Some(&before));
+        }
+        if let (false, OverlapFrom::Now, false) = (at_once, rotation.from, retiring.is_empty()) {
+            self.retires_of(&application, self.now + rotation.overlap);
         }
         self.store_application(&mut application).await?;
         Ok(Rotated { revealed, retiring })
@@ -57,10 +62,11 @@ impl Change {
         let Some(successor) = successor else {
             return Err(Error::conflict("nothing_to_cancel", "no secret of this application is retiring"));
         };
+        self.revokes_of(&application);
         for stored in live {
             let before = stored.secret;
             if before.id.to_string() == successor {
-                client_secrets::delete(&mut self.tx, before.id).await?;
+                client_secrets::delete(&mut self.tx, before.id, self.now).await?;
                 self.note_secret("connect_application_secret.deleted", &before, Some(&before));
             } else if before.life.retirement.is_some() {
                 let mut secret = before.clone();
@@ -102,7 +108,7 @@ impl Change {
                 continue;
             }
             if retirement.overlap.is_zero() {
-                client_secrets::delete(&mut self.tx, before.id).await?;
+                client_secrets::delete(&mut self.tx, before.id, self.now).await?;
                 self.note_secret("connect_application_secret.deleted", &before, Some(&before));
                 continue;
             }

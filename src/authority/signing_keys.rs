@@ -1,7 +1,6 @@
 //! Signing keys: publish ahead, rotate, withdraw. What is due is decided in `domain::signing_key`; here it is done.
 use std::sync::Arc;
 
-use chancery_verifier::Algorithm;
 use serde_json::json;
 
 use super::Authority;
@@ -10,7 +9,7 @@ use super::change::Change;
 use super::error::Error;
 use crate::domain::event::{Actor, NewEvent, Subject};
 use crate::domain::management_key::Power;
-use crate::domain::signing_key::{KeyState, MAX_PUBLISHED_KEYS, SigningKey, Step, next_step, successor};
+use crate::domain::signing_key::{KeyLine, KeyState, MAX_PUBLISHED_KEYS, SigningKey, Step, next_step, successor};
 use crate::domain::timestamp::Timestamp;
 use crate::keys::generate::generate;
 use crate::keys::ring::seal_key;
@@ -23,12 +22,12 @@ impl Authority {
         Ok(signing_keys::all(&mut tx).await?.into_iter().map(|stored| stored.key).collect())
     }
 
-    /// Does what is due for every algorithm in use, and wipes private keys that sign no more.
+    /// Does what is due for every line in use, and wipes private keys that sign no more.
     pub(super) async fn tend_signing_keys(self: &Arc<Self>) -> Result<(), Error> {
         let now = self.clock.now();
         let stored = signing_keys::all(&mut self.database.read().await?).await?;
-        let due = Algorithm::ALL.into_iter().any(|alg| {
-            let keys: Vec<_> = stored.iter().map(|stored| stored.key.clone()).filter(|key| key.alg == alg).collect();
+        let due = KeyLine::all().any(|line| {
+            let keys: Vec<_> = stored.iter().map(|stored| stored.key.clone()).filter(|key| key.line() == line).collect();
             !keys.is_empty() && next_step(&keys, now, &self.deployment.schedule).is_some()
         });
         let erasable = |stored: &signing_keys::StoredKey| {
@@ -40,9 +39,9 @@ impl Authority {
             return Ok(());
         }
         let mut change = self.begin_as(Actor::system()).await?;
-        for alg in Algorithm::ALL {
-            if stored.iter().any(|stored| stored.key.alg == alg) {
-                change.take_due_steps(alg).await?;
+        for line in KeyLine::all() {
+            if stored.iter().any(|stored| stored.key.line() == line) {
+                change.take_due_steps(line).await?;
             }
         }
         for stored in stored.iter().filter(|stored| erasable(stored)) {
@@ -57,11 +56,11 @@ impl Authority {
 
 impl Change {
     /// Lets the published successor sign; with `force` before its lead is over. Answers the new active key.
-    pub async fn rotate_signing_key(&mut self, alg: Algorithm, force: bool) -> Result<SigningKey, Error> {
+    pub async fn rotate_signing_key(&mut self, line: KeyLine, force: bool) -> Result<SigningKey, Error> {
         self.demand_installation()?;
-        let keys = self.keys(alg).await?;
+        let keys = self.keys(line).await?;
         let Some(next) = successor(&keys).cloned() else {
-            return Err(Error::conflict("no_signing_key", format!("no resource server uses {alg}, so it has no key")));
+            return Err(Error::conflict("no_signing_key", format!("no resource server uses {}, so it has no key", line.alg)));
         };
         if next.activates_at > self.now && !force {
             let message =
@@ -70,13 +69,13 @@ impl Change {
         }
         if keys.iter().filter(|key| key.state.is_in_jwks()).count() >= MAX_PUBLISHED_KEYS {
             let message =
-                format!("the key set holds {MAX_PUBLISHED_KEYS} keys of {alg}, which is the most: wait for a retiring one to leave");
+                format!("the key set holds {MAX_PUBLISHED_KEYS} keys of {}, which is the most: wait for a retiring one to leave", line.alg);
             let until = keys.iter().filter_map(|key| key.removes_at.filter(|_| key.state == KeyState::Retiring)).min();
             return Err(Error::Conflict { code: "too_many_keys", message, until });
         }
         let active = keys.iter().find(|key| key.state == KeyState::Active).map(|key| key.kid.clone());
         let promoted = self.promote(&keys, active.as_deref(), &next.kid).await?;
-        self.take_due_steps(alg).await?;
+        self.take_due_steps(line).await?;
         Ok(promoted)
     }
 
@@ -91,47 +90,47 @@ impl Change {
         let key = SigningKey { state: KeyState::Compromised, removes_at: Some(self.now), ..before.clone() };
         self.move_key(&before, &key, "signing_key.compromised").await?;
         signing_keys::erase_private(&mut self.tx, kid).await?;
-        let keys = self.keys(before.alg).await?;
+        let keys = self.keys(before.line()).await?;
         if before.state == KeyState::Active {
             match successor(&keys).cloned() {
                 Some(next) => drop(self.promote(&keys, None, &next.kid).await?),
-                None => drop(self.publish(before.alg, KeyState::Active, self.now).await?),
+                None => drop(self.publish(before.line(), KeyState::Active, self.now).await?),
             }
         }
-        self.take_due_steps(before.alg).await?;
+        self.take_due_steps(before.line()).await?;
         Ok(key)
     }
 
-    /// Makes sure that a key of the algorithm signs now.
-    pub(super) async fn ensure_active_key(&mut self, alg: Algorithm) -> Result<(), Error> {
-        let keys = self.keys(alg).await?;
+    /// Makes sure that a key of the line signs now.
+    pub(super) async fn ensure_active_key(&mut self, line: KeyLine) -> Result<(), Error> {
+        let keys = self.keys(line).await?;
         if keys.iter().any(|key| key.state == KeyState::Active) {
             return Ok(());
         }
         match successor(&keys).cloned() {
             Some(next) => drop(self.promote(&keys, None, &next.kid).await?),
-            None => drop(self.publish(alg, KeyState::Active, self.now).await?),
+            None => drop(self.publish(line, KeyState::Active, self.now).await?),
         }
-        self.take_due_steps(alg).await
+        self.take_due_steps(line).await
     }
 
-    /// Makes sure that a key of the algorithm is published, and answers the one that signs, or will.
-    pub(super) async fn ensure_published_key(&mut self, alg: Algorithm) -> Result<SigningKey, Error> {
-        let keys = self.keys(alg).await?;
+    /// Makes sure that a key of the line is published, and answers the one that signs, or will.
+    pub(super) async fn ensure_published_key(&mut self, line: KeyLine) -> Result<SigningKey, Error> {
+        let keys = self.keys(line).await?;
         if let Some(key) = keys.iter().find(|key| key.state == KeyState::Active).or_else(|| successor(&keys)) {
             return Ok(key.clone());
         }
         let lead = self.authority.deployment.schedule.lead;
-        self.publish(alg, KeyState::Published, self.now + lead).await
+        self.publish(line, KeyState::Published, self.now + lead).await
     }
 
-    async fn take_due_steps(&mut self, alg: Algorithm) -> Result<(), Error> {
+    async fn take_due_steps(&mut self, line: KeyLine) -> Result<(), Error> {
         loop {
-            let keys = self.keys(alg).await?;
+            let keys = self.keys(line).await?;
             match next_step(&keys, self.now, &self.authority.deployment.schedule) {
                 None => return Ok(()),
-                Some(Step::Publish { activates_at }) => drop(self.publish(alg, KeyState::Published, activates_at).await?),
-                Some(Step::PublishActive) => drop(self.publish(alg, KeyState::Active, self.now).await?),
+                Some(Step::Publish { activates_at }) => drop(self.publish(line, KeyState::Published, activates_at).await?),
+                Some(Step::PublishActive) => drop(self.publish(line, KeyState::Active, self.now).await?),
                 Some(Step::Promote { retiring, successor }) => drop(self.promote(&keys, retiring.as_deref(), &successor).await?),
                 Some(Step::Remove { kid }) => {
                     let before = find(&keys, &kid)?;
@@ -141,14 +140,14 @@ impl Change {
         }
     }
 
-    async fn keys(&mut self, alg: Algorithm) -> Result<Vec<SigningKey>, Error> {
+    async fn keys(&mut self, line: KeyLine) -> Result<Vec<SigningKey>, Error> {
         let stored = signing_keys::all(&mut self.tx).await?;
-        Ok(stored.into_iter().map(|stored| stored.key).filter(|key| key.alg == alg).collect())
+        Ok(stored.into_iter().map(|stored| stored.key).filter(|key| key.line() == line).collect())
     }
 
-    async fn publish(&mut self, alg: Algorithm, state: KeyState, activates_at: Timestamp) -> Result<SigningKey, Error> {
-        let key = generate(alg, &self.authority.random)?;
-        let stored = seal_key(&key, state, self.now, activates_at, &self.authority.sealer, &self.authority.random)?;
+    async fn publish(&mut self, line: KeyLine, state: KeyState, activates_at: Timestamp) -> Result<SigningKey, Error> {
+        let key = generate(line.alg, &self.authority.random)?;
+        let stored = seal_key(&key, line.purpose, state, self.now, activates_at, &self.authority.sealer, &self.authority.random)?;
         signing_keys::insert(&mut self.tx, &stored).await?;
         let event = if state == KeyState::Active { "signing_key.activated" } else { "signing_key.published" };
         self.note_signing_key(event, &stored.key, None);

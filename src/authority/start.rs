@@ -11,6 +11,7 @@ use crate::courier::Courier;
 use crate::directory::Directory;
 use crate::domain::credential::Secret;
 use crate::domain::event::Actor;
+use crate::domain::signing_key::KeyLine;
 use crate::keys::master::{MasterKey, MasterKeyError, MasterKeyPlace};
 use crate::keys::pepper::Pepper;
 use crate::keys::ring::{KeyRing, RingError};
@@ -96,6 +97,8 @@ pub async fn start(
         courier: Courier::new(deployment.webhook_networks.clone()),
         deployment,
         committed: Default::default(),
+        status: Default::default(),
+        publisher: Default::default(),
         loading_keys: Default::default(),
         clock,
         ring: KeyRing::default(),
@@ -118,6 +121,11 @@ pub async fn start(
     Ok(authority)
 }
 
+/// A name for the database as it is now, which it never had before.
+fn new_epoch(random: &Random) -> Result<String, NoRandomness> {
+    Ok(random.bytes::<4>()?.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// Everything a first start makes, and what every start ensures, in one transaction.
 async fn found(
     authority: &Arc<Authority>,
@@ -133,8 +141,13 @@ async fn found(
         installation::insert_sealed_value(&mut change.tx, CANARY, &canary, now).await?;
         installation::insert_sealed_value(&mut change.tx, PEPPER, &pepper, now).await?;
         // Nothing was ever signed, so the first key may sign at once (K10).
-        change.ensure_active_key(Algorithm::ES256).await?;
+        change.ensure_active_key(KeyLine::of_tokens(Algorithm::ES256)).await?;
     }
+    // A database of a version that published no status has neither.
+    if installation::status_head(&mut change.tx).await?.status_epoch.is_none() {
+        installation::set_status_epoch(&mut change.tx, &new_epoch(&authority.random)?).await?;
+    }
+    change.ensure_active_key(KeyLine::STATUS).await?;
     match preset {
         Some(preset) => change.ensure_preset_key(preset).await?,
         None => {

@@ -1,6 +1,9 @@
 //! Validating an API key: one digest and one look into memory, whoever's key it is; no row is read.
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_verifier::Status;
 
 use super::Authority;
 use super::caller::Caller;
@@ -23,12 +26,24 @@ pub struct ValidationRequest {
     pub source_ip: Option<IpAddr>,
 }
 
+/// A good key.
+pub struct Validated {
+    pub key: ApiKey,
+    /// Where its revocation is published.
+    pub status: Status,
+    /// For how long whoever follows the revocations may rely on this answer.
+    pub cache_lifetime: Duration,
+}
+
+/// Revocations reach whoever follows them at once; a key that is about to retire, or is given an earlier end, this much later.
+const CACHE_LIFETIME: Duration = Duration::from_secs(60);
+
 impl Authority {
     /// The key, with what is known of it now; or why the value is none that is good. A good one counts as used.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the power.
-    pub fn validate_api_key(&self, caller: &Caller, request: &ValidationRequest) -> Result<Result<ApiKey, InvalidReason>, Error> {
+    pub fn validate_api_key(&self, caller: &Caller, request: &ValidationRequest) -> Result<Result<Validated, InvalidReason>, Error> {
         let reach = caller.demand(Power::ApiKeysValidate)?;
         let now = self.clock.now();
         let entry = match self.find_key_by_value(&request.value, reach) {
@@ -43,7 +58,9 @@ impl Authority {
         key.usage = None;
         (key.last_used_at, key.last_used_ip) = entry.note_use(now, request.source_ip);
         self.uses.note_api_key(&entry, now, request.source_ip);
-        Ok(Ok(key))
+        let left = key.life.ends_at().map_or(CACHE_LIFETIME, |end| end.since(now));
+        let status = Status::of(&self.deployment.issuer, entry.status_index);
+        Ok(Ok(Validated { key, status, cache_lifetime: left.min(CACHE_LIFETIME) }))
     }
 
     /// The key with this value, dead or alive, if it is in reach.

@@ -40,7 +40,7 @@ impl Authority {
             now: self.clock.now().seconds(),
         };
         // Keys that are compromised or removed are not in the set.
-        let claims = verify(token, &self.ring.snapshot().key_set, &expected).ok()?;
+        let claims = verify(token, &self.ring.snapshot().tokens.key_set, &expected).ok()?;
         self.state(&claims).is_some_and(State::is_valid).then_some(claims)
     }
 

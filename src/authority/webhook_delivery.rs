@@ -84,11 +84,12 @@ impl Authority {
     pub async fn deliver_webhooks(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut interval = tokio::time::interval(TICK);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut committed = self.committed.subscribe();
         let (mut turns, mut rounds) = (JoinSet::new(), Rounds::default());
         loop {
             tokio::select! {
                 _ = interval.tick() => {}
-                () = self.committed.notified() => tokio::time::sleep(GATHER).await,
+                _ = committed.changed() => tokio::time::sleep(GATHER).await,
                 Some(ended) = turns.join_next_with_id() => {
                     let full = rounds.under_way.len() >= AT_ONCE;
                     if !self.end_turn(&mut rounds, ended) && !full {

@@ -1,6 +1,5 @@
 //! `chancery serve` and `chancery migrate`: assembly, from the settings to the running authority and back down.
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
@@ -45,6 +44,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
     let deployment = Deployment {
         issuer: args.issuer(bound)?,
         schedule: args.schedule(),
+        status: args.status_profile.into(),
         api_key_prefix: args.api_key_prefix.clone(),
         webhook_networks: args.webhook_networks.clone(),
     };
@@ -67,12 +67,13 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         tokio::spawn(http::listen::serve(public, http::router(&app), Arc::clone(&app), stopped.clone())),
         tokio::spawn(http::listen::serve(internal, http::internal_router(&app), Arc::clone(&app), stopped)),
     ];
+    let publisher = tokio::spawn(Arc::clone(&authority).publish_status(ended.clone()));
     let courier = tokio::spawn(Arc::clone(&authority).deliver_webhooks(ended.clone()));
     let house = tokio::spawn(Arc::clone(&authority).keep_house(ended));
     tracing::info!(issuer, listen = %bound, "the authority is ready");
     signals.next().await;
     tracing::info!("stopping: requests that run are finished first");
-    app.draining.store(true, Ordering::Release);
+    app.drain.begin();
     tokio::time::sleep(GRACE).await;
     stop.send_replace(true);
     let finish = async {
@@ -82,6 +83,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         end.send_replace(true);
         let _ = house.await;
         let _ = courier.await;
+        let _ = publisher.await;
         authority.close_store().await;
     };
     // A second signal ends at once; that is as safe as kill -9 is.

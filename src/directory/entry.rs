@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chancery_verifier::Scope;
+use chancery_verifier::{Scope, StatusIndex};
 
 use crate::domain::api_key::ApiKey;
 use crate::domain::application::{Application, ApplicationStatus, ClientAuthenticationMethod};
@@ -73,6 +73,7 @@ pub struct SecretEntry {
     pub id: ClientSecretId,
     pub digest: SecretDigest,
     pub generation: i64,
+    pub status_index: StatusIndex,
     pub life: Life<ClientSecretKind>,
     /// Whether its first use has been written down.
     pub activated: bool,
@@ -85,6 +86,7 @@ impl From<StoredSecret> for SecretEntry {
             id: secret.id,
             digest: stored.digest,
             generation: stored.generation,
+            status_index: stored.status_index,
             life: secret.life,
             activated: secret.activated_at.is_some(),
         }
@@ -97,6 +99,7 @@ pub struct ApiKeyEntry {
     pub key: ApiKey,
     pub digest: SecretDigest,
     pub generation: i64,
+    pub status_index: StatusIndex,
     /// Kept here because a validation reads no row.
     last_use: Mutex<LastUse>,
 }
@@ -110,7 +113,8 @@ impl ApiKeyEntry {
         let written = (stored.key.last_used_at, stored.key.last_used_ip.clone());
         let known = before.map(Self::last_use);
         let last_use = known.filter(|known| known.0 > written.0).unwrap_or(written);
-        Self { key: stored.key, digest: stored.digest, generation: stored.generation, last_use: Mutex::new(last_use) }
+        let StoredApiKey { key, digest, generation, status_index } = stored;
+        Self { key, digest, generation, status_index, last_use: Mutex::new(last_use) }
     }
 
     /// Notes a use; answers the one before.

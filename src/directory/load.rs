@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::entry::{ApiKeyEntry, ApplicationEntry, Catalogue};
 use super::{Directory, OrganizationEntry};
-use crate::domain::application::{ACCESS_TOKEN_TTL, Application};
+use crate::domain::application::{Application, MAX_ENFORCED_ACCESS_TOKEN_TTL};
 use crate::domain::event::Subject;
 use crate::domain::id::{ApplicationId, OrganizationId};
 use crate::domain::management_key::Reach;
@@ -144,7 +144,7 @@ impl Directory {
 
     /// A secret that ended so long ago that none of its tokens can be alive is left out.
     fn put(&self, application: Application, mut secrets: Vec<StoredSecret>, now: Timestamp) {
-        let token_lifetime = Duration::from_secs(u64::from(*ACCESS_TOKEN_TTL.end())) * 2;
+        let token_lifetime = Duration::from_secs(u64::from(MAX_ENFORCED_ACCESS_TOKEN_TTL)) * 2;
         secrets.retain(|stored| stored.secret.life.ends_at().is_none_or(|end| now < end + token_lifetime));
         let entry = ApplicationEntry::new(application, secrets);
         self.client_ids.insert(entry.id, entry.client_id);

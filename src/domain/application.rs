@@ -9,9 +9,18 @@ use super::text::{FieldError, Name};
 use super::timestamp::Timestamp;
 use super::usage::Usage;
 
-/// Shortest and longest lifetime of an access token, seconds (K3). The longest is what a plain verifier, which no revocation reaches, bears.
-pub const ACCESS_TOKEN_TTL: std::ops::RangeInclusive<u32> = 60..=3600;
+/// Lifetimes of access tokens, seconds (K3).
+pub const MIN_ACCESS_TOKEN_TTL: u32 = 60;
 pub const DEFAULT_ACCESS_TOKEN_TTL: u32 = 300;
+/// The longest for a plain verifier, which no revocation reaches.
+pub const MAX_ACCESS_TOKEN_TTL: u32 = 3600;
+/// The longest for a resource server that follows the revocations.
+pub const MAX_ENFORCED_ACCESS_TOKEN_TTL: u32 = 86_400;
+
+/// The longest lifetime of a token for a resource server that does, or does not, follow the revocations.
+pub fn max_access_token_ttl(status_enforcing: bool) -> u32 {
+    if status_enforcing { MAX_ENFORCED_ACCESS_TOKEN_TTL } else { MAX_ACCESS_TOKEN_TTL }
+}
 /// How long an application's scope may be when written out, bytes: with all its other claims a token stays below 4 KiB (case 188).
 pub const MAX_SCOPE_BYTES: usize = 1400;
 
@@ -120,14 +129,16 @@ pub struct ApplicationChange {
 }
 
 /// # Errors
-/// A [`FieldError`] outside 60 to 3600 seconds.
-pub fn check_access_token_ttl(seconds: Option<u32>) -> Result<(), FieldError> {
-    match seconds {
-        Some(seconds) if !ACCESS_TOKEN_TTL.contains(&seconds) => {
-            Err(FieldError::new("out_of_range", "access_token_ttl", "access_token_ttl takes 60 to 3600 seconds, or null for the default"))
-        }
-        _ => Ok(()),
-    }
+/// A [`FieldError`] outside 60 to 3600 seconds, or to 86,400 where tokens are for resource servers that follow the revocations.
+pub fn check_access_token_ttl(seconds: Option<u32>, status_enforcing: bool) -> Result<(), FieldError> {
+    let longest = max_access_token_ttl(status_enforcing);
+    let Some(seconds) = seconds.filter(|seconds| !(MIN_ACCESS_TOKEN_TTL..=longest).contains(seconds)) else { return Ok(()) };
+    let message = if !status_enforcing && (longest..=MAX_ENFORCED_ACCESS_TOKEN_TTL).contains(&seconds) {
+        format!("access_token_ttl takes {MIN_ACCESS_TOKEN_TTL} to {longest} seconds; more only for a status_enforcing resource server")
+    } else {
+        format!("access_token_ttl takes {MIN_ACCESS_TOKEN_TTL} to {longest} seconds, or null for the default")
+    };
+    Err(FieldError::new("out_of_range", "access_token_ttl", message))
 }
 
 /// A scope the way the management surface writes it: one text for each token.

@@ -13,6 +13,7 @@ pub mod page;
 pub mod permission;
 pub mod portal;
 pub mod resource_server;
+pub mod revocation;
 pub mod rotation;
 pub mod settings;
 pub mod signing_key;

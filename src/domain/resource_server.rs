@@ -24,6 +24,7 @@ pub struct ResourceServer {
     pub access_token_ttl: Option<u32>,
     pub claims: Map<String, Value>,
     pub default: bool,
+    /// Whether its verifiers follow the revocations, so that its tokens may live for up to a day.
     pub status_enforcing: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -64,6 +65,7 @@ pub struct NewResourceServer {
     pub access_token_ttl: Option<u32>,
     pub claims: Map<String, Value>,
     pub default: bool,
+    pub status_enforcing: bool,
 }
 
 #[derive(Default)]
@@ -74,6 +76,7 @@ pub struct ResourceServerChange {
     pub access_token_ttl: Option<Option<u32>>,
     pub claims: Option<Map<String, Value>>,
     pub default: Option<bool>,
+    pub status_enforcing: Option<bool>,
 }
 
 /// A named choice of algorithm and `typ` that a well-known verifier takes as it comes.

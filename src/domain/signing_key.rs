@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use chancery_verifier::Algorithm;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::application::ACCESS_TOKEN_TTL;
+use super::application::MAX_ENFORCED_ACCESS_TOKEN_TTL;
 use super::timestamp::Timestamp;
 
-/// How many keys of one algorithm the JWK set holds at the most (K8).
+/// How many keys of one line the JWK set holds at the most (K8).
 pub const MAX_PUBLISHED_KEYS: usize = 6;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -45,11 +45,51 @@ impl KeyState {
     }
 }
 
+/// What a key signs. Each purpose has a JWK set of its own: a stolen status key mints no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyPurpose {
+    /// Access tokens.
+    AccessToken,
+    /// Frames, snapshots and status lists.
+    Status,
+}
+
+impl KeyPurpose {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AccessToken => "access_token",
+            Self::Status => "status",
+        }
+    }
+}
+
+/// The keys that follow one another: those of one purpose and one algorithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeyLine {
+    pub purpose: KeyPurpose,
+    pub alg: Algorithm,
+}
+
+impl KeyLine {
+    pub const STATUS: Self = Self { purpose: KeyPurpose::Status, alg: Algorithm::ES256 };
+
+    pub fn of_tokens(alg: Algorithm) -> Self {
+        Self { purpose: KeyPurpose::AccessToken, alg }
+    }
+
+    /// Every line there may be.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Algorithm::ALL.into_iter().map(Self::of_tokens).chain([Self::STATUS])
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "object", rename = "signing_key")]
 pub struct SigningKey {
     /// RFC 7638 thumbprint of the public key, so no two keys ever share one.
     pub kid: String,
+    pub purpose: KeyPurpose,
     #[schemars(with = "String", extend("enum" = ["ES256", "EdDSA", "RS256", "PS256"]))]
     pub alg: Algorithm,
     pub state: KeyState,
@@ -60,6 +100,12 @@ pub struct SigningKey {
     pub retired_at: Option<Timestamp>,
     /// When it leaves the JWK set.
     pub removes_at: Option<Timestamp>,
+}
+
+impl SigningKey {
+    pub fn line(&self) -> KeyLine {
+        KeyLine { purpose: self.purpose, alg: self.alg }
+    }
 }
 
 /// The parameters of the key schedule.
@@ -88,7 +134,7 @@ impl Schedule {
             active_period: Duration::from_secs(30 * 24 * 3600),
             propagation: Duration::from_secs(30),
             skew: Duration::from_secs(60),
-            max_token_lifetime: Duration::from_secs(*ACCESS_TOKEN_TTL.end() as u64),
+            max_token_lifetime: Duration::from_secs(MAX_ENFORCED_ACCESS_TOKEN_TTL as u64),
         }
     }
 
@@ -103,7 +149,7 @@ impl Schedule {
     }
 }
 
-/// One due step for the keys of an algorithm.
+/// One due step for the keys of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Make a key and publish it.
@@ -122,7 +168,7 @@ pub enum Step {
     },
 }
 
-/// What is due now for one algorithm's keys, the first step of possibly several: carry it out and ask again.
+/// What is due now for the keys of one line, the first step of possibly several: carry it out and ask again.
 pub fn next_step(keys: &[SigningKey], now: Timestamp, schedule: &Schedule) -> Option<Step> {
     let active = keys.iter().find(|key| key.state == KeyState::Active);
     let successor = successor(keys);
@@ -173,6 +219,7 @@ mod tests {
             self.made += 1;
             self.keys.push(SigningKey {
                 kid: format!("k{}", self.made),
+                purpose: KeyPurpose::AccessToken,
                 alg: Algorithm::ES256,
                 state,
                 published_at: self.now,

@@ -38,6 +38,11 @@ const AWAITING_FIRST_BYTE: u8 = 0;
 const IN_HEAD: u8 = 1;
 const IN_REQUEST: u8 = 2;
 const IDLING: u8 = 3;
+const STREAMING: u8 = 4;
+
+/// In an answer's extensions: it goes on for as long as the peer listens.
+#[derive(Clone, Copy)]
+pub struct Streams;
 
 impl Phase {
     pub fn request_began(&self) {
@@ -46,6 +51,11 @@ impl Phase {
 
     pub fn request_ended(&self) {
         self.0.phase.store(IDLING, Ordering::Release);
+    }
+
+    /// The answer has no end: nothing more is expected of the peer.
+    pub fn streams(&self) {
+        self.0.phase.store(STREAMING, Ordering::Release);
     }
 
     /// The answer was given before the body was read: what still comes of it is thrown away.
@@ -78,6 +88,9 @@ impl<S> Deadlines<S> {
 
     /// Ready with an error when the deadline of the phase has passed. The timer is set only when there is something to wait for.
     fn poll_read_deadline(&mut self, context: &mut Context<'_>, phase: u8) -> Poll<Error> {
+        if phase == STREAMING {
+            return Poll::Pending;
+        }
         if self.armed_for != phase {
             self.armed_for = phase;
             let allowed = match phase {

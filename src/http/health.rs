@@ -1,6 +1,5 @@
 //! Whether the process lives, and whether it should be sent requests.
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::State;
@@ -15,7 +14,7 @@ pub(super) async fn livez() -> Json<Value> {
 
 /// 200 while tokens can be issued, also when the store is away for now; 503 while the process is told to stop.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
-    if app.draining.load(Ordering::Acquire) {
+    if app.drain.has_begun() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "draining" })));
     }
     if !app.authority.can_sign() {

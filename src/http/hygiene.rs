@@ -1,7 +1,6 @@
 //! What holds for every request and every answer: one Host, bounded heads, a request id, no panic, no sniffing, and errors in their dialect.
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -37,7 +36,7 @@ pub async fn keep(State(app): State<Arc<App>>, mut request: Request, next: Next)
     request.extensions_mut().insert(RequestId(request_id.clone()));
     let (method, uri) = (request.method().clone(), request.uri().clone());
     // A request with Transfer-Encoding is the last of its connection: no one can hide another behind it (RFC 9112 §6.1).
-    let closes = request.headers().contains_key(TRANSFER_ENCODING) || app.draining.load(Ordering::Acquire);
+    let closes = request.headers().contains_key(TRANSFER_ENCODING) || app.drain.has_begun();
     let response = match refuse_head(&request) {
         Some((status, message)) => refusal(&uri, status, message),
         None if changes_something(&method, uri.path()) => {

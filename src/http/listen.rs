@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 use super::App;
-use super::connection::{Deadlines, Phase};
+use super::connection::{Deadlines, Phase, Streams};
 use super::source::Peer;
 
 /// How many connections are open at once; more wait in the listener's queue.
@@ -95,6 +95,10 @@ async fn answer(router: Router, phase: Phase, peer: Peer, request: Request<Incom
     if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
         phase.lingers();
     }
-    phase.request_ended();
+    if response.extensions().get::<Streams>().is_some() {
+        phase.streams();
+    } else {
+        phase.request_ended();
+    }
     Ok(response)
 }

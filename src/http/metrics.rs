@@ -30,6 +30,8 @@ pub struct Metrics {
     pub validations: Family<Labels, Counter>,
     applications: Gauge<i64, AtomicI64>,
     api_keys: Gauge<i64, AtomicI64>,
+    status_listeners: Gauge<i64, AtomicI64>,
+    revocations: Gauge<i64, AtomicI64>,
 }
 
 impl Default for Metrics {
@@ -39,6 +41,7 @@ impl Default for Metrics {
         let (token_refusals, responses) = (Family::default(), Family::default());
         let (connections, applications, api_keys) = (Gauge::default(), Gauge::default(), Gauge::default());
         let validations = Family::default();
+        let (status_listeners, revocations) = (Gauge::default(), Gauge::default());
         registry.register("tokens_issued", "Access tokens issued", tokens_issued.clone());
         registry.register("token_refusals", "Token requests refused, by error code", token_refusals.clone());
         registry.register("http_responses", "Answers, by class of status", responses.clone());
@@ -47,7 +50,21 @@ impl Default for Metrics {
         registry.register("validations", "API key validations, by reason", validations.clone());
         registry.register("applications", "Applications in memory", applications.clone());
         registry.register("api_keys", "API keys in memory, revoked ones too", api_keys.clone());
-        Self { registry, tokens_issued, token_refusals, responses, panics, connections, validations, applications, api_keys }
+        registry.register("status_listeners", "Open feeds of revocations", status_listeners.clone());
+        registry.register("revocations", "Revocations that still matter", revocations.clone());
+        Self {
+            status_listeners,
+            revocations,
+            registry,
+            tokens_issued,
+            token_refusals,
+            responses,
+            panics,
+            connections,
+            validations,
+            applications,
+            api_keys,
+        }
     }
 }
 
@@ -66,6 +83,9 @@ impl Metrics {
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     app.metrics.applications.set(i64::try_from(app.authority.application_count()).unwrap_or(i64::MAX));
     app.metrics.api_keys.set(i64::try_from(app.authority.api_key_count()).unwrap_or(i64::MAX));
+    let (listeners, revocations) = app.authority.status_figures();
+    app.metrics.status_listeners.set(i64::try_from(listeners).unwrap_or(i64::MAX));
+    app.metrics.revocations.set(i64::try_from(revocations).unwrap_or(i64::MAX));
     let mut text = String::new();
     match encode(&mut text, &app.metrics.registry) {
         Ok(()) => ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),

@@ -2,6 +2,7 @@
 pub mod api;
 mod body;
 mod connection;
+mod drain;
 mod health;
 mod hygiene;
 pub mod listen;
@@ -10,9 +11,9 @@ pub mod oauth;
 mod portal;
 pub mod reference;
 mod source;
+mod status;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -32,19 +33,12 @@ pub struct App {
     pub trusted_proxies: TrustedProxies,
     pub metrics: metrics::Metrics,
     pub throttle: oauth::throttle::Throttle,
-    /// Set when the process is told to stop: readiness goes first.
-    pub draining: AtomicBool,
+    pub drain: drain::Drain,
 }
 
 impl App {
     pub fn new(authority: Arc<Authority>, trusted_proxies: TrustedProxies) -> Arc<Self> {
-        Arc::new(Self {
-            authority,
-            trusted_proxies,
-            metrics: Default::default(),
-            throttle: Default::default(),
-            draining: AtomicBool::new(false),
-        })
+        Arc::new(Self { authority, trusted_proxies, metrics: Default::default(), throttle: Default::default(), drain: Default::default() })
     }
 }
 
@@ -53,6 +47,7 @@ pub fn router(app: &Arc<App>) -> Router {
     let issuer = &app.authority.deployment.issuer;
     let path = Url::parse(issuer).map_or(String::new(), |url| url.path().trim_end_matches('/').to_owned());
     let routes = reference::serve(oauth::routes(&path).merge(api::routes()), issuer)
+        .merge(status::router())
         .merge(portal::routes())
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz));

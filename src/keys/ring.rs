@@ -6,14 +6,14 @@ use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use chancery_verifier::{Algorithm, KeySet};
+use chancery_verifier::{Algorithm, KeySet, fingerprint};
 use ring::digest;
 use serde_json::Value;
 
 use super::seal::Sealer;
-use super::signer::TokenSigner;
+use super::signer::JwtSigner;
 use super::{generate::GeneratedKey, provider};
-use crate::domain::signing_key::{KeyState, SigningKey};
+use crate::domain::signing_key::{KeyLine, KeyPurpose, KeyState, SigningKey};
 use crate::domain::timestamp::Timestamp;
 use crate::random::{NoRandomness, Random};
 use crate::storage::signing_keys::StoredKey;
@@ -28,8 +28,18 @@ pub struct KeyRing {
 /// The ring at one moment.
 #[derive(Default)]
 pub struct Snapshot {
-    signers: HashMap<Algorithm, TokenSigner>,
-    /// What verifies our own tokens: the keys of the JWK set.
+    signers: HashMap<KeyLine, JwtSigner>,
+    /// What verifies our own tokens.
+    pub tokens: PublishedKeys,
+    /// What verifies frames, snapshots and status lists.
+    pub status: PublishedKeys,
+    /// Changes whenever a key of either set comes or goes.
+    pub fingerprint: String,
+}
+
+/// The JWK set of one purpose.
+#[derive(Default)]
+pub struct PublishedKeys {
     pub key_set: KeySet,
     pub jwks: Bytes,
     /// The entity tag of `jwks`, quoted.
@@ -63,20 +73,12 @@ impl KeyRing {
         let stored = signing_keys::all(tx).await?;
         let mut signers = HashMap::new();
         for row in stored.iter().filter(|row| row.key.state == KeyState::Active) {
-            signers.insert(row.key.alg, open(row, sealer)?);
+            signers.insert(row.key.line(), open(row, sealer)?);
         }
-        let published: Vec<&StoredKey> = stored.iter().filter(|row| row.key.state.is_in_jwks()).collect();
-        let members = published.iter().map(|row| serde_json::from_str(&row.public_jwk)).collect::<Result<Vec<Value>, _>>();
-        let members = members.map_err(|_json| RingError::Unreadable("public_jwk".into()))?;
-        let jwks = serde_json::json!({ "keys": members }).to_string();
-        let key_set = if published.is_empty() {
-            KeySet::default()
-        } else {
-            KeySet::parse(jwks.as_bytes()).map_err(|error| RingError::Unreadable(error.to_string()))?
-        };
-        let hash = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, jwks.as_bytes()));
-        let snapshot = Snapshot { signers, key_set, jwks: Bytes::from(jwks), etag: format!("\"{hash}\"") };
-        self.snapshot.store(Arc::new(snapshot));
+        let tokens = published(&stored, KeyPurpose::AccessToken)?;
+        let status = published(&stored, KeyPurpose::Status)?;
+        let fingerprint = fingerprint(tokens.key_set.kids(), status.key_set.kids());
+        self.snapshot.store(Arc::new(Snapshot { signers, tokens, status, fingerprint }));
         // A retiring key stays until it is wiped: a request that began before may be signing with it right now.
         let idle = stored.iter().filter(|row| !row.key.state.is_in_jwks() || row.sealed_private.is_none());
         provider::forget(&idle.map(|row| row.key.kid.clone()).collect::<Vec<_>>());
@@ -85,23 +87,35 @@ impl KeyRing {
 }
 
 impl Snapshot {
-    /// The key that signs for the algorithm, if one is active.
-    pub fn signer(&self, alg: Algorithm) -> Option<&TokenSigner> {
-        self.signers.get(&alg)
+    /// The key that signs for the line, if one is active.
+    pub fn signer(&self, line: KeyLine) -> Option<&JwtSigner> {
+        self.signers.get(&line)
     }
 
     /// The algorithms tokens are signed with now, in the order of preference.
     pub fn algorithms(&self) -> Vec<Algorithm> {
-        Algorithm::ALL.into_iter().filter(|alg| self.signers.contains_key(alg)).collect()
+        Algorithm::ALL.into_iter().filter(|alg| self.signers.contains_key(&KeyLine::of_tokens(*alg))).collect()
     }
 }
 
-fn open(row: &StoredKey, sealer: &Sealer) -> Result<TokenSigner, RingError> {
+fn published(stored: &[StoredKey], purpose: KeyPurpose) -> Result<PublishedKeys, RingError> {
+    let rows = stored.iter().filter(|row| row.key.purpose == purpose && row.key.state.is_in_jwks());
+    let members = rows.map(|row| serde_json::from_str(&row.public_jwk)).collect::<Result<Vec<Value>, _>>();
+    let members = members.map_err(|_json| RingError::Unreadable("public_jwk".into()))?;
+    let empty = members.is_empty();
+    let jwks = serde_json::json!({ "keys": members }).to_string();
+    let key_set =
+        if empty { KeySet::default() } else { KeySet::parse(jwks.as_bytes()).map_err(|error| RingError::Unreadable(error.to_string()))? };
+    let hash = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, jwks.as_bytes()));
+    Ok(PublishedKeys { key_set, jwks: Bytes::from(jwks), etag: format!("\"{hash}\"") })
+}
+
+fn open(row: &StoredKey, sealer: &Sealer) -> Result<JwtSigner, RingError> {
     let kid = row.key.kid.clone();
     let sealed = row.sealed_private.as_deref().ok_or_else(|| RingError::Unreadable(kid.clone()))?;
-    let pkcs8 = sealer.open(&identity(&kid, row.key.alg), sealed).map_err(|_cannot| RingError::CannotOpen(kid.clone()))?;
+    let pkcs8 = sealer.open(&identity(&kid, row.key.line()), sealed).map_err(|_cannot| RingError::CannotOpen(kid.clone()))?;
     let parsed = provider::parse(row.key.alg, &pkcs8).ok_or_else(|| RingError::Unreadable(kid.clone()))?;
-    Ok(TokenSigner::new(kid.clone(), row.key.alg, provider::register(&kid, parsed)))
+    Ok(JwtSigner::new(kid.clone(), row.key.alg, provider::register(&kid, parsed)))
 }
 
 /// A new key as a row, its private half sealed.
@@ -110,16 +124,18 @@ fn open(row: &StoredKey, sealer: &Sealer) -> Result<TokenSigner, RingError> {
 /// [`NoRandomness`].
 pub fn seal_key(
     key: &GeneratedKey,
+    purpose: KeyPurpose,
     state: KeyState,
     now: Timestamp,
     activates_at: Timestamp,
     sealer: &Sealer,
     random: &Random,
 ) -> Result<StoredKey, NoRandomness> {
-    let sealed = sealer.seal(&identity(&key.kid, key.alg), &key.pkcs8, random)?;
+    let sealed = sealer.seal(&identity(&key.kid, KeyLine { purpose, alg: key.alg }), &key.pkcs8, random)?;
     Ok(StoredKey {
         key: SigningKey {
             kid: key.kid.clone(),
+            purpose,
             alg: key.alg,
             state,
             published_at: now,
@@ -134,6 +150,6 @@ pub fn seal_key(
 }
 
 /// The associated data of a sealed private key: its kid, its algorithm and its purpose.
-fn identity(kid: &str, alg: Algorithm) -> String {
-    format!("signing_key|{kid}|{alg}|access_token")
+fn identity(kid: &str, line: KeyLine) -> String {
+    format!("signing_key|{kid}|{}|{}", line.alg, line.purpose.name())
 }

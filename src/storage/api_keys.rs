@@ -1,11 +1,11 @@
 //! API keys: what is kept of them, and their digests.
-use chancery_verifier::Scope;
+use chancery_verifier::{Scope, StatusIndex};
 use sqlx::FromRow;
 
 use super::client_secrets::{read_digest, write_digest};
 use super::installation::take_status_indexes;
 use super::page::keyset;
-use super::{Result, StoreError, Tx, escape_like, life, on, stored};
+use super::{Result, StoreError, Tx, escape_like, life, on, revocations, stored};
 use crate::domain::api_key::{ApiKey, ApiKeyFilter, ApiKeyStatus, Owner, OwnerFilter, StatusFilter};
 use crate::domain::credential::SecretDigest;
 use crate::domain::id::{ApiKeyId, OrganizationId, UserId};
@@ -20,6 +20,7 @@ pub struct StoredApiKey {
     pub key: ApiKey,
     pub digest: SecretDigest,
     pub generation: i64,
+    pub status_index: StatusIndex,
 }
 
 #[derive(FromRow)]
@@ -33,6 +34,7 @@ struct Row {
     obfuscated_value: String,
     permissions: String,
     generation: i64,
+    status_index: i64,
     expires_at: Option<i64>,
     successor_id: Option<String>,
     overlap_ms: Option<i64>,
@@ -84,7 +86,7 @@ impl Row {
             version: self.version,
         };
         key.refresh(now);
-        Ok(StoredApiKey { key, digest, generation: self.generation })
+        Ok(StoredApiKey { key, digest, generation: self.generation, status_index: revocations::read_index(self.status_index)? })
     }
 }
 
@@ -223,8 +225,11 @@ pub async fn insert(tx: &mut Tx, key: &ApiKey, digest: &SecretDigest) -> Result<
     .map(drop)
 }
 
-/// Writes what may change of a key.
+/// Writes what may change of a key; the tokens of one that is revoked now are dead.
 pub async fn update(tx: &mut Tx, key: &ApiKey) -> Result<()> {
+    if let Some(revoked_at) = key.revoked_at {
+        revocations::of_api_key(tx, key.id, revoked_at).await?;
+    }
     let sql = "UPDATE api_key SET name = $3, description = $4, expires_at = $5, successor_id = $6, overlap_ms = $7, retires_at = $8, \
                revoked_at = $9, activated_at = $10, updated_at = $11, version = $12 WHERE id = $1 AND organization_id = $2";
     let (successor, overlap, retires_at) = life::write(&key.life);
@@ -246,7 +251,8 @@ pub async fn update(tx: &mut Tx, key: &ApiKey) -> Result<()> {
 }
 
 /// Begins a new generation of every key of an organization: the tokens of the one before are dead.
-pub async fn raise_generations_of_organization(tx: &mut Tx, organization: OrganizationId) -> Result<()> {
+pub async fn raise_generations_of_organization(tx: &mut Tx, organization: OrganizationId, now: Timestamp) -> Result<()> {
+    revocations::of_api_keys_of_organization(tx, organization, now).await?;
     let count = "SELECT COUNT(*) FROM api_key WHERE organization_id = $1";
     let count: i64 = on!(tx, |connection| sqlx::query_scalar(count).bind(organization.to_string()).fetch_one(connection))?;
     let first = take_status_indexes(tx, count).await?;

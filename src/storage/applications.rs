@@ -3,7 +3,7 @@ use chancery_verifier::Scope;
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, escape_like, on, stored};
+use super::{Result, StoreError, Tx, escape_like, on, revocations, stored};
 use crate::domain::application::{Application, ApplicationStatus, ApplicationType, ClientAuthenticationMethod};
 use crate::domain::id::{ApplicationId, OrganizationId};
 use crate::domain::management_key::Reach;
@@ -190,8 +190,16 @@ pub async fn update(tx: &mut Tx, application: &Application) -> Result<()> {
     .map(drop)
 }
 
-/// Deletes it and, by the schema's references, its secrets and counts.
-pub async fn delete(tx: &mut Tx, organization: OrganizationId, id: ApplicationId) -> Result<()> {
+/// Whether there is any.
+pub async fn any(tx: &mut Tx) -> Result<bool> {
+    let sql = "SELECT id FROM application LIMIT 1";
+    let id: Option<String> = on!(tx, |connection| sqlx::query_scalar(sql).fetch_optional(connection))?;
+    Ok(id.is_some())
+}
+
+/// Deletes an application with its secrets; their tokens are dead.
+pub async fn delete(tx: &mut Tx, organization: OrganizationId, id: ApplicationId, now: Timestamp) -> Result<()> {
+    revocations::of_application(tx, id, now).await?;
     let sql = "DELETE FROM application WHERE id = $1 AND organization_id = $2";
     on!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(organization.to_string()).execute(connection)).map(drop)
 }

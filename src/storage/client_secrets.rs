@@ -1,11 +1,12 @@
 //! Client secrets: what is kept of them, and their digests.
+use chancery_verifier::StatusIndex;
 use sqlx::FromRow;
 
 use super::installation::take_status_indexes;
-use super::{Result, StoreError, Tx, life, on, stored};
+use super::{Result, StoreError, Tx, life, on, revocations, stored};
 use crate::domain::client_secret::{ClientSecret, SecretStatus};
 use crate::domain::credential::SecretDigest;
-use crate::domain::id::{ApplicationId, ClientSecretId, ClientSecretKind};
+use crate::domain::id::{ApplicationId, ClientSecretId, ClientSecretKind, OrganizationId};
 use crate::domain::management_key::Reach;
 use crate::domain::rotation::Life;
 use crate::domain::text::Name;
@@ -17,7 +18,7 @@ pub struct StoredSecret {
     pub secret: ClientSecret,
     pub digest: SecretDigest,
     pub generation: i64,
-    pub status_index: i64,
+    pub status_index: StatusIndex,
 }
 
 #[derive(FromRow)]
@@ -66,7 +67,7 @@ impl Row {
             life,
         };
         let digest = read_digest(&self.digest).ok_or_else(|| StoreError::Unreadable(format!("client_secret {} digest", self.id)))?;
-        Ok(StoredSecret { secret, digest, generation: self.generation, status_index: self.status_index })
+        Ok(StoredSecret { secret, digest, generation: self.generation, status_index: revocations::read_index(self.status_index)? })
     }
 }
 
@@ -163,12 +164,15 @@ pub async fn update_life(
     .map(drop)
 }
 
-pub async fn delete(tx: &mut Tx, id: ClientSecretId) -> Result<()> {
+/// Deletes a secret; its tokens are dead.
+pub async fn delete(tx: &mut Tx, id: ClientSecretId, now: Timestamp) -> Result<()> {
+    revocations::of_client_secret(tx, id, now).await?;
     on!(tx, |connection| sqlx::query("DELETE FROM client_secret WHERE id = $1").bind(id.to_string()).execute(connection)).map(drop)
 }
 
 /// Begins a new generation of every secret of an application: the tokens of the one before are dead.
-pub async fn raise_generations_of_application(tx: &mut Tx, application: ApplicationId) -> Result<()> {
+pub async fn raise_generations_of_application(tx: &mut Tx, application: ApplicationId, now: Timestamp) -> Result<()> {
+    revocations::of_application(tx, application, now).await?;
     let count = "SELECT COUNT(*) FROM client_secret WHERE application_id = $1";
     let raise = "UPDATE client_secret SET generation = generation + 1, status_index = numbered.status_index \
                  FROM (SELECT id AS secret_id, $2 + ROW_NUMBER() OVER (ORDER BY id) - 1 AS status_index FROM client_secret \
@@ -177,12 +181,13 @@ pub async fn raise_generations_of_application(tx: &mut Tx, application: Applicat
 }
 
 /// The same for every application of an organization.
-pub async fn raise_generations_of_organization(tx: &mut Tx, organization: &str) -> Result<()> {
+pub async fn raise_generations_of_organization(tx: &mut Tx, organization: OrganizationId, now: Timestamp) -> Result<()> {
+    revocations::of_secrets_of_organization(tx, organization, now).await?;
     let count = "SELECT COUNT(*) FROM client_secret WHERE organization_id = $1";
     let raise = "UPDATE client_secret SET generation = generation + 1, status_index = numbered.status_index \
                  FROM (SELECT id AS secret_id, $2 + ROW_NUMBER() OVER (ORDER BY id) - 1 AS status_index FROM client_secret \
                  WHERE organization_id = $1) AS numbered WHERE client_secret.id = numbered.secret_id";
-    raise_generations(tx, count, raise, organization.to_owned()).await
+    raise_generations(tx, count, raise, organization.to_string()).await
 }
 
 async fn raise_generations(tx: &mut Tx, count: &'static str, raise: &'static str, owner: String) -> Result<()> {

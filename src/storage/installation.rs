@@ -24,6 +24,33 @@ pub async fn take_status_indexes(tx: &mut Tx, count: i64) -> Result<i64> {
     on!(tx, |connection| sqlx::query_scalar(sql).bind(count).fetch_one(connection))
 }
 
+/// What is published of the head.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct StatusHead {
+    pub rev: i64,
+    /// The database's incarnation; `None` until the first start gives it one.
+    pub status_epoch: Option<String>,
+    pub revocation_kept_ms: i64,
+    pub next_status_index: i64,
+    pub unenforced_until: i64,
+}
+
+pub async fn status_head(tx: &mut Tx) -> Result<StatusHead> {
+    let sql = "SELECT rev, status_epoch, revocation_kept_ms, next_status_index, unenforced_until FROM head WHERE id = 1";
+    on!(tx, |connection| sqlx::query_as(sql).fetch_one(connection))
+}
+
+pub async fn set_status_epoch(tx: &mut Tx, epoch: &str) -> Result<()> {
+    let sql = "UPDATE head SET status_epoch = $1 WHERE id = 1";
+    on!(tx, |connection| sqlx::query(sql).bind(epoch).execute(connection)).map(drop)
+}
+
+/// It never becomes earlier.
+pub async fn set_unenforced_until(tx: &mut Tx, until: Timestamp) -> Result<()> {
+    let sql = "UPDATE head SET unenforced_until = $1 WHERE id = 1 AND unenforced_until < $1";
+    on!(tx, |connection| sqlx::query(sql).bind(until.millis()).execute(connection)).map(drop)
+}
+
 pub async fn find_sealed_value(tx: &mut Tx, name: &str) -> Result<Option<String>> {
     let sql = "SELECT sealed FROM sealed_value WHERE name = $1";
     on!(tx, |connection| sqlx::query_scalar(sql).bind(name).fetch_optional(connection))

@@ -16,6 +16,7 @@ pub mod permissions;
 pub mod portal_sessions;
 pub mod presets;
 pub mod resource_servers;
+pub mod revocations;
 pub mod revoked_tokens;
 pub mod settings;
 pub mod signing_keys;

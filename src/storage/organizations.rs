@@ -2,7 +2,7 @@
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, escape_like, on, stored};
+use super::{Result, StoreError, Tx, escape_like, on, revocations, stored};
 use crate::domain::id::OrganizationId;
 use crate::domain::management_key::Reach;
 use crate::domain::organization::{Organization, OrganizationPrincipal, OrganizationStatus};
@@ -117,8 +117,10 @@ pub async fn update(tx: &mut Tx, organization: &Organization) -> Result<()> {
     .map(drop)
 }
 
-/// Deletes it and, by the schema's references, all that is under it.
-pub async fn delete(tx: &mut Tx, id: OrganizationId) -> Result<()> {
+/// Deletes an organization with all it has; the tokens of its credentials are dead.
+pub async fn delete(tx: &mut Tx, id: OrganizationId, now: Timestamp) -> Result<()> {
+    revocations::of_secrets_of_organization(tx, id, now).await?;
+    revocations::of_api_keys_of_organization(tx, id, now).await?;
     on!(tx, |connection| sqlx::query("DELETE FROM organization WHERE id = $1").bind(id.to_string()).execute(connection)).map(drop)
 }
 

@@ -22,6 +22,7 @@ struct Row {
     access_token_ttl: Option<i64>,
     claims: String,
     is_default: i64,
+    status_enforcing: i64,
     created_at: i64,
     updated_at: i64,
     version: i64,
@@ -45,7 +46,7 @@ impl TryFrom<Row> for ResourceServer {
             access_token_ttl: row.access_token_ttl.and_then(|seconds| u32::try_from(seconds).ok()),
             claims: serde_json::from_str(&row.claims).map_err(|_json| unreadable("claims"))?,
             default: row.is_default == 1,
-            status_enforcing: false,
+            status_enforcing: row.status_enforcing == 1,
             created_at: Timestamp::from_millis(row.created_at),
             updated_at: Timestamp::from_millis(row.updated_at),
             version: row.version,
@@ -74,7 +75,8 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<ResourceServer>> {
 
 pub async fn insert(tx: &mut Tx, server: &ResourceServer) -> Result<()> {
     let sql = "INSERT INTO resource_server (id, identifier, name, signing_alg, signing_alg_before, activates_at, token_typ, access_token_ttl, \
-               claims, is_default, created_at, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+               claims, is_default, status_enforcing, created_at, updated_at, version) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     on!(tx, |connection| sqlx::query(sql)
         .bind(server.id.to_string())
         .bind(&server.identifier)
@@ -86,6 +88,7 @@ pub async fn insert(tx: &mut Tx, server: &ResourceServer) -> Result<()> {
         .bind(server.access_token_ttl.map(i64::from))
         .bind(serde_json::json!(server.claims).to_string())
         .bind(i64::from(server.default))
+        .bind(i64::from(server.status_enforcing))
         .bind(server.created_at.millis())
         .bind(server.updated_at.millis())
         .bind(server.version)
@@ -95,7 +98,7 @@ pub async fn insert(tx: &mut Tx, server: &ResourceServer) -> Result<()> {
 
 pub async fn update(tx: &mut Tx, server: &ResourceServer) -> Result<()> {
     let sql = "UPDATE resource_server SET name = $2, signing_alg = $3, signing_alg_before = $4, activates_at = $5, token_typ = $6, \
-               access_token_ttl = $7, claims = $8, is_default = $9, updated_at = $10, version = $11 WHERE id = $1";
+               access_token_ttl = $7, claims = $8, is_default = $9, status_enforcing = $10, updated_at = $11, version = $12 WHERE id = $1";
     on!(tx, |connection| sqlx::query(sql)
         .bind(server.id.to_string())
         .bind(server.name.as_str())
@@ -106,6 +109,7 @@ pub async fn update(tx: &mut Tx, server: &ResourceServer) -> Result<()> {
         .bind(server.access_token_ttl.map(i64::from))
         .bind(serde_json::json!(server.claims).to_string())
         .bind(i64::from(server.default))
+        .bind(i64::from(server.status_enforcing))
         .bind(server.updated_at.millis())
         .bind(server.version)
         .execute(connection))

@@ -1,5 +1,6 @@
 //! Single tokens revoked before their time (RFC 7009), kept until they would have expired.
 use super::{Result, Tx, on};
+use crate::domain::revocation::KEPT_AFTER_EXPIRY;
 use crate::domain::timestamp::Timestamp;
 
 /// A revoked token: its `jti` and when it would have expired.
@@ -20,12 +21,14 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<RevokedToken>> {
 
 /// Whether it was not revoked before.
 pub async fn insert(tx: &mut Tx, jti: &str, expires_at: Timestamp) -> Result<bool> {
-    let sql = "INSERT INTO revoked_token (jti, expires_at) VALUES ($1, $2) ON CONFLICT (jti) DO NOTHING RETURNING jti";
+    let sql = "INSERT INTO revoked_token (jti, expires_at, rev) SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), head.rev + 1 FROM head \
+               WHERE head.id = 1 ON CONFLICT (jti) DO NOTHING RETURNING jti";
     let new: Option<String> = on!(tx, |connection| sqlx::query_scalar(sql).bind(jti).bind(expires_at.millis()).fetch_optional(connection))?;
     Ok(new.is_some())
 }
 
-pub async fn purge(tx: &mut Tx, expired_before: Timestamp) -> Result<()> {
-    let sql = "DELETE FROM revoked_token WHERE expires_at < $1";
+pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<()> {
+    let sql = "DELETE FROM revoked_token WHERE expires_at <= $1";
+    let expired_before = now - KEPT_AFTER_EXPIRY;
     on!(tx, |connection| sqlx::query(sql).bind(expired_before.millis()).execute(connection)).map(drop)
 }

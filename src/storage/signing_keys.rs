@@ -3,7 +3,7 @@ use chancery_verifier::Algorithm;
 use sqlx::FromRow;
 
 use super::{Result, StoreError, Tx, on};
-use crate::domain::signing_key::{KeyState, SigningKey};
+use crate::domain::signing_key::{KeyPurpose, KeyState, SigningKey};
 use crate::domain::timestamp::Timestamp;
 
 /// A key as it is stored.
@@ -18,6 +18,7 @@ pub struct StoredKey {
 #[derive(FromRow)]
 struct Row {
     kid: String,
+    purpose: String,
     alg: String,
     state: String,
     public_jwk: String,
@@ -35,11 +36,13 @@ impl TryFrom<Row> for StoredKey {
     fn try_from(row: Row) -> Result<Self> {
         let states = [KeyState::Published, KeyState::Active, KeyState::Retiring, KeyState::Removed, KeyState::Compromised];
         let state = states.into_iter().find(|state| state.name() == row.state);
-        let (Some(alg), Some(state)) = (Algorithm::from_name(&row.alg), state) else {
+        let purpose = [KeyPurpose::AccessToken, KeyPurpose::Status].into_iter().find(|purpose| purpose.name() == row.purpose);
+        let (Some(purpose), Some(alg), Some(state)) = (purpose, Algorithm::from_name(&row.alg), state) else {
             return Err(StoreError::Unreadable(format!("signing_key {}", row.kid)));
         };
         let key = SigningKey {
             kid: row.kid,
+            purpose,
             alg,
             state,
             published_at: Timestamp::from_millis(row.published_at),
@@ -59,11 +62,12 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<StoredKey>> {
 }
 
 pub async fn insert(tx: &mut Tx, stored: &StoredKey) -> Result<()> {
-    let sql = "INSERT INTO signing_key (kid, alg, state, public_jwk, sealed_private, published_at, activates_at, activated_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let sql = "INSERT INTO signing_key (kid, purpose, alg, state, public_jwk, sealed_private, published_at, activates_at, activated_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let key = &stored.key;
     on!(tx, |connection| sqlx::query(sql)
         .bind(&key.kid)
+        .bind(key.purpose.name())
         .bind(key.alg.name())
         .bind(key.state.name())
         .bind(&stored.public_jwk)

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::scope::Scope;
+use crate::status::Status;
 
 /// On whose behalf the credential acts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,6 +64,9 @@ pub struct AccessToken {
     /// Generation of that credential.
     #[serde(rename = "gen")]
     pub generation: i64,
+    /// Where its status is published. Tokens of a version that published none lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
     /// Not before, where there is one, seconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,

@@ -68,6 +68,16 @@ impl KeySet {
         self.keys.contains_key(kid)
     }
 
+    /// Whether there is no key in it.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The `kid`s of the set.
+    pub fn kids(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(String::as_str)
+    }
+
     pub(crate) fn find(&self, kid: &str) -> Option<&VerificationKey> {
         self.keys.get(kid)
     }

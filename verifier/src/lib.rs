@@ -25,9 +25,12 @@
 
 mod algorithm;
 mod claims;
+mod frame;
 mod jwks;
 pub mod provider;
 mod scope;
+mod signed;
+mod status;
 mod verify;
 
 #[cfg(feature = "axum")]
@@ -39,8 +42,10 @@ mod layer;
 
 pub use algorithm::Algorithm;
 pub use claims::{AccessToken, Audience, InsufficientScope, Principal};
+pub use frame::{Frame, MAX_PUBLICATION_BYTES, Publication, SECURITY_EVENT, SecurityEvent, Snapshot, deflate, fingerprint};
 pub use jwks::{KeySet, KeySetError};
 pub use scope::{Scope, ScopeError, ScopeToken};
+pub use status::{Status, StatusIndex, StatusListEntry, list_uri};
 pub use verify::{Expectation, MAX_TOKEN_BYTES, TokenType, VerifyError, verify};
 
 #[cfg(feature = "axum")]

@@ -11,9 +11,7 @@ use super::error::Stop;
 use super::json::{Ignored, nullable};
 use crate::authority::caller::Operation;
 use crate::domain::api_key::Grant;
-use crate::domain::application::{
-    Application, ApplicationChange, ApplicationType, ClientAuthenticationMethod, NewApplication, check_access_token_ttl,
-};
+use crate::domain::application::{Application, ApplicationChange, ApplicationType, ClientAuthenticationMethod, NewApplication};
 use crate::domain::management_key::Power;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::http::reference::Routes;
@@ -76,7 +74,7 @@ struct CreateBody {
     preset: Option<String>,
     /// Seconds; the default is 300.
     #[serde(default)]
-    #[schemars(range(min = 60, max = 3600))]
+    #[schemars(range(min = 60, max = 86400))]
     access_token_ttl: Option<u32>,
     /// Identifiers of resource servers; null is any.
     #[serde(default)]
@@ -106,7 +104,7 @@ struct UpdateBody {
     #[schemars(length(max = 100))]
     scopes: Option<Vec<String>>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schemars(range(min = 60, max = 3600))]
+    #[schemars(range(min = 60, max = 86400))]
     access_token_ttl: Option<Option<u32>>,
     #[serde(default, deserialize_with = "nullable")]
     #[schemars(length(min = 1, max = 100))]
@@ -169,7 +167,6 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
     if body.application_type.as_deref().is_some_and(|kind| kind != "m2m") {
         return Err(FieldError::new("unsupported_type", "application_type", "application_type takes m2m").into());
     }
-    check_access_token_ttl(body.access_token_ttl)?;
     check_resources(body.resources.as_ref())?;
     let new = NewApplication {
         organization_id: body.organization_id,
@@ -193,7 +190,6 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
 pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("connect_application.update"), Some(&id)).await?;
     let body: UpdateBody = call.json()?;
-    check_access_token_ttl(body.access_token_ttl.flatten())?;
     check_resources(body.resources.as_ref().and_then(Option::as_ref))?;
     let description = match body.description {
         Some(description) => Some(parse_optional("description", description.as_deref(), MAX_DESCRIPTION)?),

@@ -1,6 +1,7 @@
 //! One call of the management surface: who calls, with what, and the way to begin a change or be given the answer from before.
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
@@ -32,6 +33,8 @@ pub struct Call {
     pub app: Arc<App>,
     pub query: Query,
     inner: AuthorityCall,
+    /// For how long the answer may be held back until what it revokes is published, seconds.
+    wait: Option<u64>,
     json: bool,
     body: Bytes,
 }
@@ -79,7 +82,7 @@ impl FromRequest<Arc<App>> for Call {
             if_match: if_match(&parts.headers),
             idempotency,
         };
-        Ok(Self { app: Arc::clone(app), query, inner, json, body })
+        Ok(Self { app: Arc::clone(app), query, inner, wait: wait(&parts.headers), json, body })
     }
 }
 
@@ -147,11 +150,17 @@ impl Authorized {
 
 impl Begin {
     /// Commits and answers; a refusal is written down, and leaves no other trace.
-    pub async fn finish(self, outcome: Result<Answer, Error>) -> Result<Answer, Stop> {
+    pub async fn finish(mut self, outcome: Result<Answer, Error>) -> Result<Answer, Stop> {
         match outcome {
             Ok(answer) => {
+                let bound = self.change.bound().await?;
+                let rev = bound.as_ref().map(|bound| bound.rev);
+                let answer = answer.bound(bound);
                 self.change.commit(&answer.to_bytes()).await?;
-                Ok(answer)
+                let (Some(rev), Some(wait)) = (rev, self.authorized.call.wait) else { return Ok(answer) };
+                let authority = &self.authorized.call.app.authority;
+                let in_time = authority.wait_until_published(rev, Duration::from_secs(wait)).await;
+                Ok(if in_time { answer.waited(wait) } else { answer })
             }
             Err(error) => {
                 let whereabouts = self.change.whereabouts();
@@ -194,6 +203,14 @@ fn idempotency(headers: &HeaderMap, request: &[&[u8]]) -> Result<Option<Idempote
         }
         _ => Err(FieldError::new("invalid_value", "Idempotency-Key", "Idempotency-Key is one header of 1 to 255 ASCII characters").into()),
     }
+}
+
+/// RFC 7240 §4.3: `Prefer: wait=2`. A preference that cannot be read is as good as none.
+fn wait(headers: &HeaderMap) -> Option<u64> {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split([',', ';']));
+    let mut waits =
+        preferences.filter_map(|preference| preference.split_once('=')).filter(|(name, _)| name.trim().eq_ignore_ascii_case("wait"));
+    waits.next().and_then(|(_, seconds)| seconds.trim().trim_matches('"').parse().ok())
 }
 
 /// RFC 9110 §13.1.1, for the entity tags we give: a quoted version. `*` matches whatever exists.

@@ -15,6 +15,7 @@ mod permissions;
 mod portal;
 mod presets;
 mod resource_servers;
+mod revocations;
 mod settings;
 mod signing_keys;
 mod users;
@@ -22,7 +23,7 @@ mod validations;
 mod webhooks;
 
 use super::reference::Routes;
-pub use error::Problem;
+pub use error::{Problem, Stop};
 
 pub fn routes() -> Routes {
     organizations::routes()
@@ -37,6 +38,7 @@ pub fn routes() -> Routes {
         .merge(presets::routes())
         .merge(resource_servers::routes())
         .merge(events::routes())
+        .merge(revocations::routes())
         .merge(webhooks::routes())
         .merge(portal::routes())
         .merge(management_keys::routes())

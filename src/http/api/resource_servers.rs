@@ -10,7 +10,6 @@ use super::call::Call;
 use super::error::Stop;
 use super::json::nullable;
 use crate::authority::caller::Operation;
-use crate::domain::application::check_access_token_ttl;
 use crate::domain::management_key::Power;
 use crate::domain::resource_server::{
     NewResourceServer, PRESETS, Preset, ResourceServer, ResourceServerChange, check_claims, parse_algorithm, parse_identifier,
@@ -56,14 +55,13 @@ struct CreateBody {
     #[schemars(extend("enum" = ["at+jwt", "JWT", null]))]
     token_typ: Option<String>,
     #[serde(default)]
-    #[schemars(range(min = 60, max = 3600))]
+    #[schemars(range(min = 60, max = 86400))]
     access_token_ttl: Option<u32>,
     #[serde(default)]
     claims: Option<Map<String, Value>>,
     #[serde(default)]
     default: Option<bool>,
     #[serde(default)]
-    #[schemars(extend("enum" = [false, null]))]
     status_enforcing: Option<bool>,
 }
 
@@ -84,14 +82,13 @@ struct UpdateBody {
     #[schemars(extend("enum" = ["at+jwt", "JWT", null]))]
     token_typ: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schemars(range(min = 60, max = 3600))]
+    #[schemars(range(min = 60, max = 86400))]
     access_token_ttl: Option<Option<u32>>,
     #[serde(default)]
     claims: Option<Map<String, Value>>,
     #[serde(default)]
     default: Option<bool>,
     #[serde(default)]
-    #[schemars(extend("enum" = [false, null]))]
     status_enforcing: Option<bool>,
 }
 
@@ -110,16 +107,6 @@ fn find_preset(name: &str) -> Result<&'static Preset, FieldError> {
     })
 }
 
-/// Tokens that live for a day are only bearable where revocation reaches the verifier, which it does not yet.
-fn refuse_enforcing(status_enforcing: Option<bool>) -> Result<(), FieldError> {
-    match status_enforcing {
-        Some(true) => {
-            Err(FieldError::new("not_available", "status_enforcing", "status_enforcing takes false: status lists are not published yet"))
-        }
-        _ => Ok(()),
-    }
-}
-
 fn answer(server: &ResourceServer) -> Answer {
     Answer::ok(server).version(server.version)
 }
@@ -136,8 +123,6 @@ pub async fn find(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
 pub async fn create(call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("resource_server.create"), None).await?;
     let body: CreateBody = call.json()?;
-    refuse_enforcing(body.status_enforcing)?;
-    check_access_token_ttl(body.access_token_ttl)?;
     let claims = body.claims.unwrap_or_default();
     check_claims(&claims)?;
     let (alg, typ) = choose(body.preset.as_deref(), body.signing_alg.as_deref(), body.token_typ.as_deref())?;
@@ -149,6 +134,7 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
         access_token_ttl: body.access_token_ttl,
         claims,
         default: body.default.unwrap_or(false),
+        status_enforcing: body.status_enforcing.unwrap_or(false),
     };
     let mut begin = call.begin().await?;
     let outcome = begin.change.register_resource_server(new).await;
@@ -158,8 +144,6 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
 pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("resource_server.update"), Some(&id)).await?;
     let body: UpdateBody = call.json()?;
-    refuse_enforcing(body.status_enforcing)?;
-    check_access_token_ttl(body.access_token_ttl.flatten())?;
     body.claims.as_ref().map_or(Ok(()), check_claims)?;
     let (signing_alg, token_typ) = choose(body.preset.as_deref(), body.signing_alg.as_deref(), body.token_typ.as_deref())?;
     let change = ResourceServerChange {
@@ -169,6 +153,7 @@ pub async fn update(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> 
         access_token_ttl: body.access_token_ttl,
         claims: body.claims,
         default: body.default,
+        status_enforcing: body.status_enforcing,
     };
     let mut begin = call.begin().await?;
     let outcome = begin.change.change_resource_server(&id, change).await;

@@ -12,7 +12,8 @@ use crate::authority::caller::Operation;
 use crate::domain::management_key::Power;
 use crate::domain::page::Page;
 use crate::domain::resource_server::parse_algorithm;
-use crate::domain::signing_key::SigningKey;
+use crate::domain::signing_key::{KeyLine, KeyPurpose, SigningKey};
+use crate::domain::text::FieldError;
 use crate::http::reference::Routes;
 
 pub fn routes() -> Routes {
@@ -36,6 +37,9 @@ const fn write(name: &'static str) -> Operation {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "SigningKeyRotation")]
 struct RotateBody {
+    /// What the key signs: access tokens unless said otherwise. Keys for status are ES256.
+    #[serde(default)]
+    purpose: Option<KeyPurpose>,
     /// ES256 unless said otherwise.
     #[serde(default)]
     #[schemars(extend("enum" = ["ES256", "EdDSA", "RS256", "PS256", null]))]
@@ -54,8 +58,12 @@ pub async fn rotate(call: Call) -> Result<Answer, Stop> {
     let call = call.authorize(write("signing_key.rotate"), None).await?;
     let body: RotateBody = call.json()?;
     let alg = body.alg.as_deref().map_or(Ok(Algorithm::ES256), |alg| parse_algorithm("alg", alg))?;
+    let line = KeyLine { purpose: body.purpose.unwrap_or(KeyPurpose::AccessToken), alg };
+    if line.purpose == KeyPurpose::Status && line != KeyLine::STATUS {
+        return Err(FieldError::new("invalid_value", "alg", "alg is ES256 for the purpose status").into());
+    }
     let mut begin = call.begin().await?;
-    let outcome = begin.change.rotate_signing_key(alg, body.force.unwrap_or(false)).await;
+    let outcome = begin.change.rotate_signing_key(line, body.force.unwrap_or(false)).await;
     begin.finish(outcome.map(|key| Answer::ok(&key))).await
 }
 

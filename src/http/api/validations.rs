@@ -1,4 +1,5 @@
 //! `/api_keys/validations`: always 200, whatever was presented (W14).
+use chancery_verifier::Status;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -47,6 +48,13 @@ struct ValidationView {
     api_key: Option<ApiKey>,
     /// Why there is no key: null where there is one.
     reason: Option<InvalidReason>,
+    /// Where the key's revocation is published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    status: Option<Status>,
+    /// For how long whoever follows the revocations may rely on this answer, seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_ttl: Option<u64>,
 }
 
 pub async fn validate(call: Call) -> Result<Answer, Stop> {
@@ -63,11 +71,16 @@ pub async fn validate(call: Call) -> Result<Answer, Stop> {
     };
     let request =
         ValidationRequest { value: Secret::presented(&body.value), required_permissions, organization_id: body.organization_id, source_ip };
-    let (api_key, reason) = match call.app.authority.validate_api_key(call.caller(), &request)? {
-        Ok(key) => (Some(key), None),
-        Err(reason) => (None, Some(reason)),
+    let view = match call.app.authority.validate_api_key(call.caller(), &request)? {
+        Ok(validated) => ValidationView {
+            api_key: Some(validated.key),
+            reason: None,
+            status: Some(validated.status),
+            cache_ttl: Some(validated.cache_lifetime.as_secs()),
+        },
+        Err(reason) => ValidationView { api_key: None, reason: Some(reason), status: None, cache_ttl: None },
     };
-    let label = reason.map_or("valid", InvalidReason::name);
+    let label = view.reason.map_or("valid", InvalidReason::name);
     call.app.metrics.validations.get_or_create(&[("reason", label)]).inc();
-    Ok(Answer::ok(&ValidationView { api_key, reason }))
+    Ok(Answer::ok(&view))
 }

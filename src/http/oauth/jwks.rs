@@ -1,4 +1,4 @@
-//! The JWK set (RFC 7517 §5), from memory.
+//! The JWK sets (RFC 7517 §5), from memory: that of access tokens, and that of what tells of revocations.
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
+use crate::authority::PublishedKeys;
 use crate::http::App;
 
 const CACHE: &str = "public, max-age=300";
@@ -22,14 +23,22 @@ pub struct KeySet {
 
 /// Never an empty set: a verifier would forget every key it knows (case 219).
 pub async fn jwks(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let ring = app.authority.ring.snapshot();
-    if ring.algorithms().is_empty() {
+    answer(&app.authority.ring.snapshot().tokens, &headers)
+}
+
+/// The keys of frames, snapshots and status lists. They stand apart: a stock verifier takes any key of `jwks_uri`, whatever it is for.
+pub async fn status_jwks(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    answer(&app.authority.ring.snapshot().status, &headers)
+}
+
+fn answer(published: &PublishedKeys, headers: &HeaderMap) -> Response {
+    if published.key_set.is_empty() {
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")]).into_response();
     }
-    let tags = [(ETAG, ring.etag.clone()), (CACHE_CONTROL, CACHE.to_owned())];
+    let tags = [(ETAG, published.etag.clone()), (CACHE_CONTROL, CACHE.to_owned())];
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    if known.map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == ring.etag || tag == "*") {
+    if known.map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == published.etag || tag == "*") {
         return (StatusCode::NOT_MODIFIED, tags).into_response();
     }
-    (tags, [(CONTENT_TYPE, "application/json")], ring.jwks.clone()).into_response()
+    (tags, [(CONTENT_TYPE, "application/json")], published.jwks.clone()).into_response()
 }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde_json::{Value, json};
 
 use crate::domain::application::ClientAuthenticationMethod;
-use crate::http::App;
+use crate::http::{App, status};
 
 const CACHE: &str = "public, max-age=300";
 
@@ -24,6 +24,13 @@ pub struct Metadata {
     jwks_uri: String,
     introspection_endpoint: String,
     revocation_endpoint: String,
+    /// draft-ietf-oauth-status-list §11.1.
+    status_list_aggregation_endpoint: String,
+    status_feed_endpoint: String,
+    status_snapshot_endpoint: String,
+    status_jwks_uri: String,
+    /// Seconds.
+    status_max_staleness: u64,
     grant_types_supported: Vec<String>,
     token_endpoint_auth_methods_supported: Vec<String>,
 }
@@ -56,5 +63,10 @@ fn metadata(app: &App) -> Value {
         "introspection_endpoint_auth_methods_supported": methods,
         "revocation_endpoint": format!("{issuer}/oauth/revoke"),
         "revocation_endpoint_auth_methods_supported": methods,
+        "status_list_aggregation_endpoint": format!("{issuer}{}", status::AGGREGATION),
+        "status_feed_endpoint": format!("{issuer}{}", status::FEED),
+        "status_snapshot_endpoint": format!("{issuer}{}", status::SNAPSHOT),
+        "status_jwks_uri": format!("{issuer}{}", status::JWKS),
+        "status_max_staleness": app.authority.deployment.status.max_staleness.as_secs(),
     })
 }

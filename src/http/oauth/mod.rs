@@ -15,6 +15,7 @@ use tower_http::cors::{Any, CorsLayer};
 
 use super::reference::{Dialect, Routes};
 pub use error::OauthError;
+pub use jwks::status_jwks;
 
 const TOKEN: [&str; 2] = ["/oauth/token", "/oauth2/token"];
 const INTROSPECTION: [&str; 2] = ["/oauth/introspect", "/oauth2/introspection"];

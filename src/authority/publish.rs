@@ -1,0 +1,169 @@
+//! Publishing revocations: the store is read, what it says is signed and told to every verifier that listens (RFC 8417). Without a read of
+//! the store nothing is signed: a frame says "as of this moment, this is all", and only the store can say so.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_verifier::{Frame, Publication, SECURITY_EVENT, Snapshot, StatusIndex};
+use serde::Serialize;
+use tokio::sync::{Mutex, watch};
+
+use super::Authority;
+use super::error::Error;
+use super::housekeeping::stopped;
+use super::status::{Documents, Slots};
+use crate::domain::signing_key::KeyLine;
+use crate::domain::timestamp::Timestamp;
+use crate::status::{Entries, Message, Seen};
+use crate::storage::{installation, revocations};
+
+/// Commits that follow one another this fast are told of together.
+const GATHER: Duration = Duration::from_millis(25);
+/// What has expired is forgotten this often.
+const PURGE: Duration = Duration::from_secs(60);
+/// The most entries of one frame. More is in the snapshot, which says the same in a twentieth of the bytes.
+pub const MAX_FRAME_ENTRIES: usize = 8192;
+
+/// What the publisher remembers from one round to the next, and what it has already written for whoever asks.
+#[derive(Default)]
+pub(crate) struct Publisher {
+    turn: Mutex<Turn>,
+    pub(super) slots: Slots,
+    pub(super) documents: Documents,
+}
+
+/// What the last frame said.
+#[derive(Default)]
+struct Turn {
+    rev: i64,
+    fingerprint: String,
+    at: Option<Timestamp>,
+    purged: Option<Timestamp>,
+}
+
+impl Authority {
+    /// Tells verifiers of every commit and, when nothing happens, that nothing happened; until `stop` says true.
+    pub async fn publish_status(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut committed = self.committed.subscribe();
+        let mut failing = false;
+        loop {
+            match self.observe().await {
+                Ok(_) => failing = false,
+                Err(error) if !failing => {
+                    failing = true;
+                    tracing::error!(%error, "revocations cannot be read, so nothing is signed: verifiers will refuse tokens until they can");
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(GATHER).await;
+            tokio::select! {
+                _ = committed.changed() => {}
+                () = tokio::time::sleep(self.deployment.status.heartbeat.saturating_sub(GATHER)) => {}
+                () = stopped(&mut stop) => return,
+            }
+        }
+    }
+
+    /// Reads how far the store has come, takes it in, and tells whoever listens if there is something to tell.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; then nothing was signed.
+    pub(super) async fn observe(&self) -> Result<Seen, Error> {
+        let mut turn = self.publisher.turn.lock().await;
+        // Before the read begins: whatever was committed by then is in it.
+        let as_of = self.clock.now();
+        self.catch_up().await?;
+        let known = self.status.seen();
+        let mut tx = self.database.read().await?;
+        let head = installation::status_head(&mut tx).await?;
+        let new = revocations::after(&mut tx, known.as_ref().map_or(-1, |known| known.rev), as_of).await?;
+        drop(tx);
+        let epoch = match known {
+            Some(known) => known.epoch,
+            None => head.status_epoch.unwrap_or_default().into(),
+        };
+        let seen = Seen {
+            epoch,
+            rev: head.rev,
+            as_of,
+            lists: u64::try_from(head.next_status_index.saturating_sub(1)).unwrap_or(0) / StatusIndex::PER_LIST + 1,
+            kept: Duration::from_millis(u64::try_from(head.revocation_kept_ms).unwrap_or(0)),
+        };
+        self.status.take_in(new, seen.clone());
+        if turn.purged.is_none_or(|at| at + PURGE <= as_of) {
+            self.status.purge(as_of);
+            turn.purged = Some(as_of);
+        }
+        self.tell(&mut turn, &seen)?;
+        Ok(seen)
+    }
+
+    /// A frame goes out when there is something new, or when the heartbeat is due.
+    fn tell(&self, turn: &mut Turn, seen: &Seen) -> Result<(), Error> {
+        let fingerprint = self.ring.snapshot().fingerprint.clone();
+        let Some(at) = turn.at else {
+            *turn = Turn { rev: seen.rev, fingerprint, at: Some(seen.as_of), purged: turn.purged };
+            self.status.publish(Message::Reset, seen.rev, seen.as_of);
+            return Ok(());
+        };
+        let news = self.status.count(turn.rev + 1..seen.rev + 1);
+        let due = at + self.deployment.status.heartbeat.saturating_sub(2 * GATHER) <= seen.as_of;
+        if news == 0 && fingerprint == turn.fingerprint && !due {
+            return Ok(());
+        }
+        let message = match self.frame(turn.rev, seen)? {
+            Some(frame) => Message::Frame { id: self.id(seen), frame },
+            None => Message::Reset,
+        };
+        self.status.publish(message, seen.rev, self.clock.now());
+        *turn = Turn { rev: seen.rev, fingerprint, at: Some(seen.as_of), purged: turn.purged };
+        Ok(())
+    }
+
+    /// A signed frame of everything after `prev`; `None` when that is too much for one.
+    pub(super) fn frame(&self, prev: i64, seen: &Seen) -> Result<Option<String>, Error> {
+        if self.status.count(prev + 1..seen.rev + 1) > MAX_FRAME_ENTRIES {
+            return Ok(None);
+        }
+        let entries = self.status.entries(prev + 1..seen.rev + 1);
+        let set = entries.set();
+        let frame = Frame { prev, publication: self.publication(seen, entries.tokens), set };
+        self.sign_status(SECURITY_EVENT, &frame.into_claims(&self.deployment.issuer)).map(Some)
+    }
+
+    /// A signed snapshot of everything.
+    pub(super) fn snapshot(&self, seen: &Seen, everything: Entries) -> Result<String, Error> {
+        let snapshot = Snapshot::new(self.publication(seen, everything.tokens), everything.indexes);
+        self.sign_status(SECURITY_EVENT, &snapshot.into_claims(&self.deployment.issuer))
+    }
+
+    pub(super) fn sign_status(&self, typ: &str, claims: &impl Serialize) -> Result<String, Error> {
+        let ring = self.ring.snapshot();
+        let signer = ring.signer(KeyLine::STATUS).ok_or_else(|| Error::internal(NoStatusKey))?;
+        signer.sign(typ, claims).map_err(Error::internal)
+    }
+
+    /// What names a revision.
+    pub(super) fn id(&self, seen: &Seen) -> String {
+        format!("{}.{}", seen.epoch, seen.rev)
+    }
+
+    fn publication(&self, seen: &Seen, jti: BTreeMap<String, u64>) -> Publication {
+        let profile = self.deployment.status;
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Publication {
+            epoch: seen.epoch.to_string(),
+            rev: seen.rev,
+            as_of: seen.as_of.millis(),
+            h: millis(profile.heartbeat),
+            s: millis(profile.max_staleness),
+            keep: seen.kept.as_secs(),
+            jwks: self.ring.snapshot().fingerprint.clone(),
+            jti,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no status key is active")]
+struct NoStatusKey;

@@ -1,0 +1,234 @@
+//! What verifiers ask for: the feed, a slot of it, what they missed, everything, or a status list (draft-ietf-oauth-status-list §5, §8).
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use chancery_verifier::{StatusIndex, deflate, list_uri};
+use serde::Serialize;
+use tokio::sync::{Mutex, broadcast};
+
+use super::Authority;
+use super::error::Error;
+use crate::domain::timestamp::Timestamp;
+pub use crate::status::Message;
+use crate::status::Seen;
+
+/// How far back a frame of a slot reaches.
+const SLOT_COVERS: Duration = Duration::from_secs(5);
+/// How long a slot may be asked for after its time.
+const SLOTS_KEPT: u64 = 5;
+/// How long whoever asks for the next slot waits at the most.
+const SLOT_WAIT: Duration = Duration::from_secs(1);
+const SLOT_POLL: Duration = Duration::from_millis(20);
+/// A snapshot serves whoever asks for this long.
+const SNAPSHOT_SERVES: Duration = Duration::from_secs(1);
+/// A changed list is signed again at most this often, an unchanged one at least that often.
+const LIST_AT_MOST: Duration = Duration::from_millis(250);
+const LIST_AT_LEAST: Duration = Duration::from_secs(30);
+/// How long a list may be believed, seconds, and after how many seconds it is worth asking again.
+const LIST_LIFETIME: u64 = 60;
+const LIST_TTL: u64 = 5;
+/// The media type's subtype, which is the token's `typ` too.
+pub const STATUS_LIST_TYPE: &str = "statuslist+jwt";
+
+/// Slots that were answered: whoever asks again gets the same bytes.
+pub(super) type Slots = Mutex<BTreeMap<u64, Bytes>>;
+
+/// What is signed once for many.
+#[derive(Default)]
+pub(super) struct Documents {
+    snapshot: Mutex<Option<(Seen, Bytes)>>,
+    lists: Mutex<BTreeMap<u64, StatusList>>,
+}
+
+/// A status list as it is served.
+#[derive(Clone)]
+pub struct StatusList {
+    pub token: Bytes,
+    /// Its entity tag, without quotes.
+    pub tag: String,
+    changed_at: i64,
+    as_of: Timestamp,
+}
+
+/// Why a slot is not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum SlotError {
+    #[error("a slot is the number of a second: the present one, the next, or one of the last {SLOTS_KEPT}")]
+    OutOfReach,
+    #[error("too much happened for one frame: take the snapshot")]
+    TooMuch,
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+/// draft-ietf-oauth-status-list §5.1.
+#[derive(Serialize)]
+struct StatusListClaims<'a> {
+    iss: &'a str,
+    sub: String,
+    iat: u64,
+    exp: u64,
+    ttl: u64,
+    status_list: StatusListMember,
+    rev: i64,
+    epoch: &'a str,
+}
+
+#[derive(Serialize)]
+struct StatusListMember {
+    bits: u8,
+    lst: String,
+    aggregation_uri: String,
+}
+
+impl Authority {
+    /// What a listener is told first, and what follows. Who says where he left off is told what he missed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] while the store was never read.
+    pub async fn follow_status(&self, left_off: Option<&str>) -> Result<(Message, broadcast::Receiver<Arc<Message>>), Error> {
+        // Listened first: what is published in between comes twice, which harms nobody.
+        let feed = self.status.listen();
+        let seen = self.seen().await?;
+        let prev = match left_off {
+            None => Some(seen.rev),
+            Some(id) => id.rsplit_once('.').filter(|(epoch, _)| **epoch == *seen.epoch).and_then(|(_, rev)| rev.parse().ok()),
+        };
+        let first = match prev.filter(|prev| *prev <= seen.rev) {
+            Some(prev) => self.frame(prev, &seen)?,
+            None => None,
+        };
+        Ok((first.map_or(Message::Reset, |frame| Message::Frame { id: self.id(&seen), frame }), feed))
+    }
+
+    /// A frame of everything after a revision; `None` when only the snapshot can say that.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn status_after(&self, epoch: &str, rev: i64) -> Result<Option<String>, Error> {
+        let seen = self.seen().await?;
+        if *epoch != *seen.epoch || rev > seen.rev {
+            return Ok(None);
+        }
+        self.frame(rev, &seen)
+    }
+
+    /// The frame of one second: as of its beginning or later, and five seconds back. Everyone gets the same one.
+    ///
+    /// # Errors
+    /// [`SlotError`].
+    pub async fn status_slot(&self, slot: u64) -> Result<Bytes, SlotError> {
+        let begins = Timestamp::from_millis(i64::try_from(slot).ok().and_then(|slot| slot.checked_mul(1000)).ok_or(SlotError::OutOfReach)?);
+        let now = self.clock.now();
+        if begins > now + SLOT_WAIT || slot + SLOTS_KEPT < now.seconds() {
+            return Err(SlotError::OutOfReach);
+        }
+        while self.clock.now() < begins {
+            tokio::time::sleep(SLOT_POLL).await;
+        }
+        let mut slots = self.publisher.slots.lock().await;
+        if let Some(frame) = slots.get(&slot) {
+            return Ok(frame.clone());
+        }
+        let seen = self.observe().await?;
+        let prev = self.status.rev_at(begins - SLOT_COVERS).unwrap_or(seen.rev);
+        let frame = Bytes::from(self.frame(prev, &seen)?.ok_or(SlotError::TooMuch)?);
+        slots.insert(slot, frame.clone());
+        while slots.len() as u64 > SLOTS_KEPT + 2 {
+            slots.pop_first();
+        }
+        Ok(frame)
+    }
+
+    /// Everything that is revoked, signed, at most a second old.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn status_snapshot(&self) -> Result<Bytes, Error> {
+        let mut kept = self.publisher.documents.snapshot.lock().await;
+        let now = self.clock.now();
+        if let Some((seen, snapshot)) = &*kept
+            && seen.as_of + SNAPSHOT_SERVES > now
+            && self.status.count(seen.rev + 1..i64::MAX) == 0
+        {
+            return Ok(snapshot.clone());
+        }
+        let seen = self.observe().await?;
+        let everything = self.status.entries(i64::MIN..seen.rev + 1);
+        let snapshot = Bytes::from(self.snapshot(&seen, everything)?);
+        *kept = Some((seen, snapshot.clone()));
+        Ok(snapshot)
+    }
+
+    /// A status list; `None` when there is none of this number.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn status_list(&self, list: u64) -> Result<Option<StatusList>, Error> {
+        let seen = self.seen().await?;
+        if list >= seen.lists {
+            return Ok(None);
+        }
+        let mut lists = self.publisher.documents.lists.lock().await;
+        if let Some(kept) = lists.get(&list) {
+            let serves = if self.status.list_changed_at(list) == kept.changed_at { LIST_AT_LEAST } else { LIST_AT_MOST };
+            if kept.as_of + serves > self.clock.now() {
+                return Ok(Some(kept.clone()));
+            }
+        }
+        let (changed_at, positions) = self.status.list(list);
+        let issuer = &self.deployment.issuer;
+        let claims = StatusListClaims {
+            iss: issuer,
+            sub: list_uri(issuer, list),
+            iat: seen.as_of.seconds(),
+            exp: seen.as_of.seconds() + LIST_LIFETIME,
+            ttl: LIST_TTL,
+            status_list: StatusListMember { bits: 1, lst: pack(&positions), aggregation_uri: format!("{issuer}/status/v1/aggregation") },
+            rev: seen.rev,
+            epoch: &seen.epoch,
+        };
+        let token = Bytes::from(self.sign_status(STATUS_LIST_TYPE, &claims)?);
+        let tag = format!("{}.{}.{}", seen.epoch, seen.rev, seen.as_of.millis());
+        let served = StatusList { token, tag, changed_at, as_of: seen.as_of };
+        lists.insert(list, served.clone());
+        Ok(Some(served))
+    }
+
+    /// The URIs of all status lists (draft-ietf-oauth-status-list §9).
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn status_lists(&self) -> Result<Vec<String>, Error> {
+        let seen = self.seen().await?;
+        Ok((0..seen.lists).map(|list| list_uri(&self.deployment.issuer, list)).collect())
+    }
+
+    /// How many listen to the feed, and how many revocations are remembered.
+    pub fn status_figures(&self) -> (usize, usize) {
+        (self.status.listeners(), self.status.live())
+    }
+
+    /// What the publisher last saw; it is asked to look when it never did.
+    async fn seen(&self) -> Result<Seen, Error> {
+        match self.status.seen() {
+            Some(seen) => Ok(seen),
+            None => self.observe().await,
+        }
+    }
+}
+
+/// One bit an entry, the least significant first (draft-ietf-oauth-status-list §4.1), DEFLATE in ZLIB, base64url.
+fn pack(positions: &[u64]) -> String {
+    let mut bits = vec![0_u8; usize::try_from(StatusIndex::PER_LIST / 8).unwrap_or(0)];
+    for position in positions {
+        if let Some(byte) = usize::try_from(position / 8).ok().and_then(|byte| bits.get_mut(byte)) {
+            *byte |= 1 << (position % 8);
+        }
+    }
+    URL_SAFE_NO_PAD.encode(deflate(&bits))
+}
