@@ -10,7 +10,7 @@ use axum::routing::get;
 use axum::{Extension, Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chancery_verifier::{AccessToken, Bearer, Challenge, DiscoverError, RequireAccessToken, Verifier, VerifyError};
+use chancery_verifier::{Bearer, Challenge, DiscoverError, RequireAccessToken, Verified, Verifier, VerifyError};
 use fixture::Installation;
 use serde_json::{Value, json};
 
@@ -126,7 +126,7 @@ async fn rfc6750_3_the_extractor_and_the_layer_challenge() {
     let token = token["access_token"].as_str().unwrap();
     let verifier = Verifier::discover(&process.base).audience(&process.base).connect().await.unwrap();
     let layered = Router::new()
-        .route("/layered", get(async |Extension(token): Extension<AccessToken>| token.org_id))
+        .route("/layered", get(async |Extension(token): Extension<Verified>| token.organization().to_owned()))
         .layer(RequireAccessToken::new(verifier.clone()).scope("threads:read"));
     let demanding = Router::new().route("/demanding", get(async || "")).layer(RequireAccessToken::new(verifier.clone()).scope("admin"));
     let extracted = get(async |Bearer(token): Bearer| -> Result<String, Challenge> {

@@ -1,16 +1,19 @@
 //! The axum extractor, and the challenges of RFC 6750 §3 for what it refuses.
+use std::time::Duration;
+
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, request::Parts};
 use axum::response::{IntoResponse, Response};
 
-use crate::claims::{AccessToken, InsufficientScope};
-use crate::fetch::Verifier;
+use crate::claims::InsufficientScope;
+use crate::verified::Verified;
+use crate::verifier::Verifier;
 use crate::verify::VerifyError;
 
 /// A verified access token, taken from `Authorization: Bearer`. The state must give a [`Verifier`] ([`FromRef`]).
 #[derive(Clone, Debug)]
-pub struct Bearer(pub AccessToken);
+pub struct Bearer(pub Verified);
 
 /// Why a request is refused (RFC 6750 §3.1), ready to be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +26,8 @@ pub enum Challenge {
     InvalidToken(VerifyError),
     /// The token is good, but not for this: 403.
     InsufficientScope(InsufficientScope),
-    /// The issuer's keys are not at hand: 503, never 401, so that clients do not all run for a new token.
+    /// The issuer's keys are not at hand, or too little is known of revocations: 503, never 401, so that clients do not all run for a new
+    /// token.
     Unavailable,
 }
 
@@ -35,14 +39,14 @@ where
     type Rejection = Challenge;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Challenge> {
-        authenticate(&Verifier::from_ref(state), &parts.headers).await.map(Self)
+        authenticate(&Verifier::from_ref(state), &parts.headers, None).await.map(Self)
     }
 }
 
-pub(crate) async fn authenticate(verifier: &Verifier, headers: &HeaderMap) -> Result<AccessToken, Challenge> {
+pub(crate) async fn authenticate(verifier: &Verifier, headers: &HeaderMap, max_staleness: Option<Duration>) -> Result<Verified, Challenge> {
     let token = bearer_token(headers)?;
-    verifier.verify(token).await.map_err(|error| match error {
-        VerifyError::KeysUnavailable => Challenge::Unavailable,
+    verifier.verify_within(token, max_staleness).await.map_err(|error| match error {
+        VerifyError::KeysUnavailable | VerifyError::Stale => Challenge::Unavailable,
         error => Challenge::InvalidToken(error),
     })
 }

@@ -3,31 +3,39 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use tower::{Layer, Service};
 
 use crate::extract::{Challenge, authenticate};
-use crate::fetch::Verifier;
+use crate::verifier::Verifier;
 
 /// Refuses every request without a good access token, and with `scope` also those whose token lacks it. Handlers find the
-/// [`crate::AccessToken`] in the request's extensions (`axum::Extension<AccessToken>`).
+/// [`crate::Verified`] token in the request's extensions (`axum::Extension<Verified>`).
 #[derive(Clone)]
 pub struct RequireAccessToken {
     verifier: Verifier,
     scope: Option<String>,
+    max_staleness: Option<Duration>,
 }
 
 impl RequireAccessToken {
     /// Asks for a good access token.
     pub fn new(verifier: Verifier) -> Self {
-        Self { verifier, scope: None }
+        Self { verifier, scope: None, max_staleness: None }
     }
 
     /// Asks for a scope token too.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
+        self
+    }
+
+    /// Asks that revocations be known as of this long ago, or less: for routes that bear less than the others.
+    pub fn max_staleness(mut self, max_staleness: Duration) -> Self {
+        self.max_staleness = Some(max_staleness);
         self
     }
 }
@@ -66,7 +74,7 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            let token = match authenticate(&required.verifier, request.headers()).await {
+            let token = match authenticate(&required.verifier, request.headers(), required.max_staleness).await {
                 Ok(token) => token,
                 Err(challenge) => return Ok(challenge.into_response()),
             };

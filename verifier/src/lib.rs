@@ -16,9 +16,14 @@
 //! `crit`, `jku`, `jwk`, `x5u`); the algorithm the issuer's key set binds to that `kid`; the signature; `typ`, `iss`, `aud`, `exp`, `nbf`, `iat`;
 //! and that every claim of RFC 9068 §2.2 is there once, with its right JSON type.
 //!
+//! # Revocation
+//! Where the issuer publishes revocations, which Chancery does, they are followed from `connect` on: a token whose application, secret, key or
+//! organization was revoked is refused within a second ([`VerifyError::Revoked`], 401), without the issuer being asked per request. The price:
+//! when nothing was heard for longer than the authority publishes (10 s unless it was set up otherwise) every token is refused
+//! ([`VerifyError::Stale`], 503, never 401). [`Discovery::profile`] makes that sooner, [`Discovery::not_enforcing`] gives both up: then a token
+//! is good until its `exp`. [`Revocations`] is the same without input or output, for whoever brings his own.
+//!
 //! # What is not checked
-//! - **Revocation.** A token of a deleted application verifies until its `exp` (300 s after `iat` unless configured otherwise). Where that is too
-//!   long, ask the issuer's introspection endpoint (RFC 7662).
 //! - **What the caller may do.** Compare [`AccessToken::organization`] with the object's owner and call [`AccessToken::require_scope`].
 //! - **Sender constraints** (RFC 8705, RFC 9449): these are bearer tokens.
 #![warn(missing_docs)]
@@ -28,29 +33,61 @@ mod claims;
 mod frame;
 mod jwks;
 pub mod provider;
+mod revocations;
+#[cfg(test)]
+mod rules;
 mod scope;
 mod signed;
+#[cfg(test)]
+mod simulation;
 mod status;
 mod verify;
 
+#[cfg(feature = "fetch")]
+mod api_key;
+#[cfg(feature = "fetch")]
+mod cache;
+#[cfg(feature = "fetch")]
+mod clock;
+#[cfg(feature = "fetch")]
+mod discovery;
+#[cfg(feature = "fetch")]
+mod events;
 #[cfg(feature = "axum")]
 mod extract;
 #[cfg(feature = "fetch")]
 mod fetch;
+#[cfg(feature = "fetch")]
+mod figures;
+#[cfg(feature = "fetch")]
+mod follow;
 #[cfg(feature = "axum")]
 mod layer;
+#[cfg(feature = "fetch")]
+mod verified;
+#[cfg(feature = "fetch")]
+mod verifier;
 
 pub use algorithm::Algorithm;
 pub use claims::{AccessToken, Audience, InsufficientScope, Principal};
 pub use frame::{Frame, MAX_PUBLICATION_BYTES, Publication, SECURITY_EVENT, SecurityEvent, Snapshot, deflate, fingerprint};
 pub use jwks::{KeySet, KeySetError};
+pub use revocations::{Action, Applied, PublicationError, Revocations, Verdict};
 pub use scope::{Scope, ScopeError, ScopeToken};
 pub use status::{Status, StatusIndex, StatusListEntry, list_uri};
 pub use verify::{Expectation, MAX_TOKEN_BYTES, TokenType, VerifyError, verify};
 
+#[cfg(feature = "fetch")]
+pub use api_key::{ApiKey, ApiKeyError};
+#[cfg(feature = "fetch")]
+pub use discovery::{DiscoverError, Discovery, Profile};
 #[cfg(feature = "axum")]
 pub use extract::{Bearer, Challenge};
 #[cfg(feature = "fetch")]
-pub use fetch::{DiscoverError, Discovery, Verifier};
+pub use figures::Figures;
 #[cfg(feature = "axum")]
 pub use layer::{RequireAccessToken, RequireAccessTokenService};
+#[cfg(feature = "fetch")]
+pub use verified::Verified;
+#[cfg(feature = "fetch")]
+pub use verifier::Verifier;

@@ -88,6 +88,15 @@ pub enum VerifyError {
     /// `iat` or `nbf` lies in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// It, its credential, or whoever holds that, was revoked.
+    #[error("the token was revoked")]
+    Revoked,
+    /// Its status is published where this verifier does not look.
+    #[error("the token's status is not published by its issuer")]
+    StatusUnknown,
+    /// Too little is known of revocations to decide: answer 503, not 401.
+    #[error("too little is known of revocations just now")]
+    Stale,
     /// The issuer's keys could not be had for too long: answer 503, not 401.
     #[error("the issuer's keys are not available")]
     KeysUnavailable,

@@ -1,0 +1,231 @@
+//! The verifier: keys, revocations and verified tokens at hand, so that no request waits for the network.
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use reqwest::Url;
+use tokio::sync::Mutex;
+
+use crate::api_key::ValidatedKeys;
+use crate::cache::{Known, VerifiedTokens, digest_of};
+use crate::clock::{monotonic, wall_millis};
+use crate::discovery::{DiscoverError, Discovery, MAX_DOCUMENT_BYTES};
+use crate::fetch::fetch;
+use crate::figures::Figures;
+use crate::follow::{Following, Tasks, follow};
+use crate::jwks::KeySet;
+use crate::revocations::Verdict;
+use crate::verified::Verified;
+use crate::verify::{Expectation, VerifyError, check, verify_with_kid};
+
+/// Verifies access tokens of one issuer for one audience. Cheap to clone; all clones share what they know.
+///
+/// Where the issuer publishes revocations they are followed, over two feeds, from the moment it connects: a token whose application,
+/// secret, key or organization was revoked is refused within a second, and all tokens are ([`VerifyError::Stale`], a 503) when nothing was heard
+/// for longer than the authority, the verifier or the route allows. Keys are fetched again when the feed says that they changed.
+///
+/// Where it publishes none, or with [`Discovery::not_enforcing`], keys are fetched again in the background once they are older than `max_age`
+/// (300 s). Either way an unknown `kid` makes it fetch them at once, but not more often than every `min_interval` (5 s) and by one request at
+/// a time. While the issuer cannot be reached the keys at hand go on serving, for `max_stale` (24 h) at the most.
+#[derive(Clone)]
+pub struct Verifier {
+    pub(crate) shared: Arc<Shared>,
+    _tasks: Arc<Tasks>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) client: reqwest::Client,
+    pub(crate) discovery: Discovery,
+    pub(crate) following: Option<Following>,
+    pub(crate) api_keys: ValidatedKeys,
+    jwks_uri: Url,
+    snapshot: ArcSwap<Snapshot>,
+    known: VerifiedTokens,
+    /// When a fetch last began; held while one runs, so there is never more than one.
+    last_fetch: Mutex<Instant>,
+}
+
+struct Snapshot {
+    keys: KeySet,
+    fetched_at: Instant,
+}
+
+impl Shared {
+    pub(crate) fn new(client: reqwest::Client, jwks_uri: Url, discovery: Discovery, following: Option<Following>) -> Arc<Self> {
+        let snapshot = ArcSwap::from_pointee(Snapshot { keys: KeySet::default(), fetched_at: monotonic() });
+        Arc::new(Self {
+            client,
+            discovery,
+            following,
+            api_keys: ValidatedKeys::default(),
+            jwks_uri,
+            snapshot,
+            known: VerifiedTokens::default(),
+            last_fetch: Mutex::new(monotonic()),
+        })
+    }
+
+    /// Fetches both key sets. With a version in the query no cache on the way has an old answer.
+    pub(crate) async fn fetch_keys(&self, version: Option<&str>) -> Result<(), DiscoverError> {
+        let mut last_fetch = self.last_fetch.lock().await;
+        *last_fetch = monotonic();
+        let tokens = KeySet::parse(&fetch(&self.client, &versioned(&self.jwks_uri, version), MAX_DOCUMENT_BYTES).await?)?;
+        let status = match &self.following {
+            Some(following) => {
+                let url = versioned(&following.places.status_jwks, version);
+                Some((following, KeySet::parse(&fetch(&self.client, &url, MAX_DOCUMENT_BYTES).await?)?))
+            }
+            None => None,
+        };
+        self.snapshot.store(Arc::new(Snapshot { keys: tokens, fetched_at: monotonic() }));
+        if let Some((following, status)) = status {
+            following.write().on_keys(&self.snapshot.load().keys, status);
+        }
+        Ok(())
+    }
+}
+
+/// Where it is not known which keys there should be, the time is a version nobody has asked for yet.
+fn versioned(url: &Url, version: Option<&str>) -> Url {
+    let mut url = url.clone();
+    match version {
+        None => {}
+        Some("") => drop(url.query_pairs_mut().append_pair("v", &wall_millis().to_string())),
+        Some(version) => drop(url.query_pairs_mut().append_pair("v", version)),
+    }
+    url
+}
+
+impl Verifier {
+    /// Begins with the issuer identifier, exactly as the issuer writes it.
+    pub fn discover(issuer: impl Into<String>) -> Discovery {
+        Discovery::new(issuer.into())
+    }
+
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let tasks = if shared.following.is_some() { follow(&shared) } else { Tasks::default() };
+        Self { shared, _tasks: Arc::new(tasks) }
+    }
+
+    /// Verifies a token with what is at hand; only an unknown `kid` may make it wait for the network.
+    ///
+    /// # Errors
+    /// [`VerifyError`]. [`VerifyError::KeysUnavailable`] and [`VerifyError::Stale`] are the server's trouble (503), all others are the
+    /// token's (401).
+    pub async fn verify(&self, token: &str) -> Result<Verified, VerifyError> {
+        self.verify_within(token, None).await
+    }
+
+    /// The same for a route with a bound of its own: revocations must be known as of this long ago, or less.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub async fn verify_within(&self, token: &str, max_staleness: Option<Duration>) -> Result<Verified, VerifyError> {
+        let now = wall_millis();
+        let token = self.verify_signed(token, now).await?;
+        let revocation_age = match &self.shared.following {
+            None => None,
+            Some(following) => {
+                let verdict = following.read().check(&token, now, max_staleness);
+                Some(self.decide(following, verdict)?)
+            }
+        };
+        Ok(Verified::new(token, revocation_age))
+    }
+
+    pub(crate) fn decide(&self, following: &Following, verdict: Verdict) -> Result<Duration, VerifyError> {
+        match verdict {
+            Verdict::Good { age } => Ok(age),
+            Verdict::Unknown => Err(VerifyError::StatusUnknown),
+            Verdict::Revoked => {
+                following.counters.refused_revoked.add();
+                Err(VerifyError::Revoked)
+            }
+            Verdict::Stale => {
+                following.counters.refused_stale.add();
+                Err(VerifyError::Stale)
+            }
+        }
+    }
+
+    /// Whether revocations are followed.
+    pub fn is_enforcing(&self) -> bool {
+        self.shared.following.is_some()
+    }
+
+    /// What was counted so far.
+    pub fn figures(&self) -> Figures {
+        let Some(following) = &self.shared.following else { return Figures::default() };
+        let (revocations, counters) = (following.read(), &following.counters);
+        Figures {
+            revocation_age: revocations.age(wall_millis()),
+            revocations: revocations.len(),
+            frames: counters.frames.read(),
+            gaps: counters.gaps.read(),
+            invalid: counters.invalid.read(),
+            from_the_future: counters.from_the_future.read(),
+            connections: counters.connections.read(),
+            snapshots: counters.snapshots.read(),
+            refused_revoked: counters.refused_revoked.read(),
+            refused_stale: counters.refused_stale.read(),
+        }
+    }
+
+    /// Everything but its revocation.
+    async fn verify_signed(&self, token: &str, now: i64) -> Result<Arc<crate::AccessToken>, VerifyError> {
+        let snapshot = self.shared.snapshot.load();
+        let digest = digest_of(token);
+        if let Some(known) = self.shared.known.find(&digest).filter(|known| snapshot.keys.contains(&known.kid)) {
+            check(&known.token, &self.expected(now))?;
+            return Ok(Arc::clone(&known.token));
+        }
+        let snapshot = arc_swap::Guard::into_inner(snapshot);
+        let age = snapshot.fetched_at.elapsed();
+        if age > self.shared.discovery.max_stale && !self.refresh(&snapshot).await {
+            return Err(VerifyError::KeysUnavailable);
+        }
+        // Where revocations are followed, the feed says when keys change.
+        if age > self.shared.discovery.max_age && !self.is_enforcing() {
+            self.refresh_in_background(Arc::clone(&snapshot));
+        }
+        let verify = |snapshot: &Snapshot| verify_with_kid(token, &snapshot.keys, &self.expected(now));
+        let (token, kid) = match verify(&self.shared.snapshot.load()) {
+            Err(VerifyError::UnknownKey) if self.refresh(&snapshot).await => verify(&self.shared.snapshot.load())?,
+            result => result?,
+        };
+        let token = Arc::new(token);
+        self.shared.known.insert(digest, Arc::new(Known { token: Arc::clone(&token), kid }));
+        Ok(token)
+    }
+
+    fn expected(&self, now: i64) -> Expectation<'_> {
+        let discovery = &self.shared.discovery;
+        Expectation {
+            issuer: &discovery.issuer,
+            audience: Some(&discovery.audience),
+            types: &discovery.types,
+            leeway: discovery.leeway.as_secs(),
+            now: u64::try_from(now.div_euclid(1000)).unwrap_or(0),
+        }
+    }
+
+    /// Whether there are newer keys than those seen. Callers that come while a fetch runs wait for it and share what it brings.
+    async fn refresh(&self, seen: &Arc<Snapshot>) -> bool {
+        let last_fetch = self.shared.last_fetch.lock().await;
+        if !Arc::ptr_eq(&self.shared.snapshot.load(), seen) {
+            return true;
+        }
+        if last_fetch.elapsed() < self.shared.discovery.min_interval {
+            return false;
+        }
+        drop(last_fetch);
+        self.shared.fetch_keys(None).await.is_ok()
+    }
+
+    fn refresh_in_background(&self, seen: Arc<Snapshot>) {
+        if self.shared.last_fetch.try_lock().is_ok_and(|last_fetch| last_fetch.elapsed() >= self.shared.discovery.min_interval) {
+            let verifier = self.clone();
+            tokio::spawn(async move { verifier.refresh(&seen).await });
+        }
+    }
+}
