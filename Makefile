@@ -14,13 +14,13 @@ test: clients ## install what the tests need and run them all
 
 # Stock OAuth clients of other languages, in the versions the tests name.
 clients: $(CLIENTS)/.installed
-$(CLIENTS)/.installed: tests/clients/package.json tests/clients/requirements.txt tests/clients/clients.mjs tests/clients/workos_sdk.mjs
+$(CLIENTS)/.installed: tests/clients/package.json tests/clients/requirements.txt tests/clients/clients.mjs tests/clients/workos_sdk.mjs tests/clients/status_list.mjs
 	command -v node >/dev/null && command -v npm >/dev/null || (apt-get update && apt-get install -y --no-install-recommends nodejs npm)
 	python3 -m venv --help >/dev/null 2>&1 || (apt-get update && apt-get install -y --no-install-recommends python3 python3-venv)
 	mkdir -p $(CLIENTS)
 	python3 -m venv $(CLIENTS)/venv
 	$(CLIENTS)/venv/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
-	cp tests/clients/package.json tests/clients/clients.mjs tests/clients/workos_sdk.mjs $(CLIENTS)/
+	cp tests/clients/package.json tests/clients/clients.mjs tests/clients/workos_sdk.mjs tests/clients/status_list.mjs $(CLIENTS)/
 	cd $(CLIENTS) && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	touch $@
 

@@ -3,10 +3,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use chancery_verifier::{StatusIndex, deflate, list_uri};
+use chancery_verifier::list_uri;
 use serde::Serialize;
 use tokio::sync::{Mutex, broadcast};
 
@@ -15,6 +13,7 @@ use super::error::Error;
 use crate::domain::timestamp::Timestamp;
 pub use crate::status::Message;
 use crate::status::Seen;
+use crate::status::bits::pack;
 
 /// How far back a frame of a slot reaches.
 const SLOT_COVERS: Duration = Duration::from_secs(5);
@@ -220,15 +219,4 @@ impl Authority {
             None => self.observe().await,
         }
     }
-}
-
-/// One bit an entry, the least significant first (draft-ietf-oauth-status-list §4.1), DEFLATE in ZLIB, base64url.
-fn pack(positions: &[u64]) -> String {
-    let mut bits = vec![0_u8; usize::try_from(StatusIndex::PER_LIST / 8).unwrap_or(0)];
-    for position in positions {
-        if let Some(byte) = usize::try_from(position / 8).ok().and_then(|byte| bits.get_mut(byte)) {
-            *byte |= 1 << (position % 8);
-        }
-    }
-    URL_SAFE_NO_PAD.encode(deflate(&bits))
 }

@@ -1,4 +1,6 @@
 //! What verifiers are told, in memory: every revocation that still matters, how far the store was read, and who listens.
+pub mod bits;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
