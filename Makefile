@@ -33,10 +33,12 @@ lint: ## what must hold of the code beside its tests
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked --version 0.20.2 cargo-deny
 	cargo deny --offline check bans licenses sources
 
-bench: ## tokens, validations and changes per second, each against what bounds it, in one run
-	cargo build --release --example token_bench --example management_bench
+bench: ## tokens, validations and changes per second, each against what bounds it, and how soon a revocation arrives
+	cargo build --release --bin chancery --example token_bench --example management_bench --example revocation_bench
 	target/release/examples/token_bench
 	target/release/examples/management_bench
+	target/release/examples/revocation_bench
 
-soak: ## kill -9 a hundred times under mixed writes
+soak: ## kill -9 a hundred times under mixed writes, and ten million tokens under faults of the feed
 	CHANCERY_KILLS=100 cargo test --release --test durability
+	CHANCERY_ATTEMPTS=10000000 cargo test --release -p chancery-verifier --lib simulation

@@ -64,8 +64,8 @@ impl Status {
     /// The index, if the list is one of this issuer's.
     pub fn index(&self, issuer: &str) -> Option<StatusIndex> {
         let list = self.status_list.uri.strip_prefix(issuer)?.strip_prefix(LISTS)?;
-        let number = list.parse().ok().filter(|number: &u64| number.to_string() == list)?;
-        StatusIndex::at(number, self.status_list.idx)
+        let canonical = list.bytes().all(|byte| byte.is_ascii_digit()) && (list == "0" || !list.starts_with('0'));
+        StatusIndex::at(list.parse().ok().filter(|_| canonical)?, self.status_list.idx)
     }
 }
 
