@@ -226,6 +226,31 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restored_store_begins_an_epoch_and_takes_nothing_back() {
+    let mut house = House::new().await;
+    let (gone, stays) = (house.client().await, house.client().await);
+    assert!(house.process.take().unwrap().stop().success());
+    let backup = tempfile::tempdir().unwrap();
+    copy(house.folder.path(), backup.path());
+    house.start();
+    let verifier = house.verifier().await;
+    let (dead, living) = (house.token(&gone).await, house.token(&stays).await);
+    house.delete(&gone).await;
+    until(&verifier, &dead, Err(VerifyError::Revoked)).await;
+    assert!(house.process.take().unwrap().stop().success());
+    // The backup knows nothing of the deletion.
+    house.folder = backup;
+    let restored = fixture::process::run(command(house.folder.path()).arg("restored"));
+    assert!(restored.status.success(), "{restored:?}");
+    house.start();
+    until(&verifier, &house.token(&stays).await, Ok(())).await;
+    assert_eq!(verifier.verify(&dead).await, Err(VerifyError::Revoked));
+    assert!(verifier.verify(&living).await.is_ok());
+    let before = verifier.figures().snapshots;
+    assert!(before >= 2, "the new epoch was asked for whole: {:?}", verifier.figures());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_api_key_is_asked_for_once_and_refused_as_soon_as_it_is_revoked() {
     let house = House::new().await;
     let verifier = house.verifier().await;

@@ -1,4 +1,4 @@
-//! The command line: `serve`, the two commands that open the store themselves, and thin clients of the HTTP API.
+//! The command line: `serve`, the three commands that open the store themselves, and thin clients of the HTTP API.
 mod audit;
 mod client;
 mod commands;
@@ -19,7 +19,7 @@ Examples:
   chancery secrets rotate client_… --overlap-seconds 3600 --overlap-from first_use
   chancery audit verify                             check the event chain
 
-Commands other than serve, migrate and audit call a running authority: CHANCERY_ISSUER says where it is,
+Commands other than serve, migrate, restored and audit call a running authority: CHANCERY_ISSUER says where it is,
 CHANCERY_MANAGEMENT_KEY who is calling.";
 
 #[derive(Parser)]
@@ -37,6 +37,8 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Bring the store's schema up to date and stop
     Migrate(DatabaseArgs),
+    /// After a restore from a backup: let verifiers see at the next start that the store is not the one they knew
+    Restored(DatabaseArgs),
     /// The audit log
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -70,6 +72,7 @@ pub fn run() -> ExitCode {
         match command {
             Command::Serve(args) => serve::serve(*args).await,
             Command::Migrate(args) => serve::migrate(&args.database_url).await,
+            Command::Restored(args) => serve::restored(&args.database_url).await,
             Command::Audit(AuditCommand::Verify(args)) => audit::verify(&args.database_url).await,
             Command::Organizations(args) => args.run().await,
             Command::Applications(args) => args.run().await,

@@ -45,6 +45,11 @@ pub async fn set_status_epoch(tx: &mut Tx, epoch: &str) -> Result<()> {
     on!(tx, |connection| sqlx::query(sql).bind(epoch).execute(connection)).map(drop)
 }
 
+/// The next start gives the database another name.
+pub async fn end_status_epoch(tx: &mut Tx) -> Result<()> {
+    on!(tx, |connection| sqlx::query("UPDATE head SET status_epoch = NULL WHERE id = 1").execute(connection)).map(drop)
+}
+
 /// It never becomes earlier.
 pub async fn set_unenforced_until(tx: &mut Tx, until: Timestamp) -> Result<()> {
     let sql = "UPDATE head SET unenforced_until = $1 WHERE id = 1 AND unenforced_until < $1";
