@@ -31,6 +31,9 @@ struct Listener {
 
 /// Every frame from now on. `Last-Event-ID` says where the listener left off.
 pub async fn follow(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Stop> {
+    if app.drain.has_begun() {
+        return Err(Stop::Unavailable("the process is stopping".into()));
+    }
     let left_off = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
     let (first, feed) = app.authority.follow_status(left_off).await?;
     let listener = Listener { app, first: Some(first), feed };
