@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -14,7 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::{gone, not_found};
 use crate::authority::status::{Message, SlotError};
 use crate::http::App;
-use crate::http::api::Stop;
+use crate::http::api::{Problem, Stop};
 use crate::http::connection::Streams;
 
 /// The media type of a Security Event Token (RFC 8417 §7.2).
@@ -32,7 +32,8 @@ struct Listener {
 /// Every frame from now on. `Last-Event-ID` says where the listener left off.
 pub async fn follow(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Stop> {
     if app.drain.has_begun() {
-        return Err(Stop::Unavailable("the process is stopping".into()));
+        let problem = Problem::new("stopping", "this instance is stopping: connect again");
+        return Err(Stop::Problem(StatusCode::SERVICE_UNAVAILABLE, problem));
     }
     let left_off = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
     let (first, feed) = app.authority.follow_status(left_off).await?;
