@@ -135,7 +135,7 @@ impl House {
         let answer: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or(Value::Null);
         if status >= 400 {
             let code = match status {
-                400 => "INVALID_PARAMS",
+                400 | 405 => "INVALID_PARAMS",
                 401 => "UNAUTHORIZED",
                 403 => "FORBIDDEN",
                 404 => "NOT_FOUND",
@@ -304,6 +304,12 @@ async fn e1_exactly_one_good_credential() {
         let headers = [("authorization", bearer.clone())];
         assert_eq!(house.ask_with(&headers, "POST", "", body).await.0, status);
     }
+    for (method, path, status) in [("PUT", "", 405), ("GET", "/nothing/here", 404), ("GET", "/%FF", 404)] {
+        assert_eq!(house.ask_with(&[], method, path, Value::Null).await.0, 401, "{method} {path} without a credential");
+        assert_eq!(house.ask_with(&[("authorization", bearer.clone())], method, path, Value::Null).await.0, status, "{method} {path}");
+    }
+    let long = json!({ "title": "x".repeat(3 * 1024 * 1024) });
+    assert_eq!(house.ask_with(&[("authorization", bearer.clone())], "POST", "", long).await.0, 400);
     let wrong_audience = house.manage("POST", "/resource_servers", json!({ "identifier": "https://other.example", "name": "o" })).await;
     let client = (ours.application["client_id"].as_str().unwrap(), ours.application["client_secret"]["secret"].as_str().unwrap());
     let body = format!("grant_type=client_credentials&resource={}", wrong_audience["identifier"].as_str().unwrap());

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -25,6 +26,9 @@ use tokio::net::TcpListener;
 
 const USAGE: &str = "usage: threads_api --issuer URL --listen ADDRESS:PORT";
 const MAX_TITLE: usize = 200;
+
+type ThreadId = Result<Path<String>, PathRejection>;
+type Body = Result<Bytes, BytesRejection>;
 
 /// What a handler is given.
 struct Api {
@@ -71,6 +75,7 @@ enum Refusal {
     Unauthorized(&'static str),
     Forbidden(&'static str),
     NotFound,
+    MethodNotAllowed,
     Unavailable,
 }
 
@@ -102,6 +107,7 @@ fn router(api: Arc<Api>) -> Router {
         .route("/api/v1/threads", get(list).post(create))
         .route("/api/v1/threads/{id}", get(find).patch(change).delete(remove))
         .fallback(async |_caller: Caller| Refusal::NotFound)
+        .method_not_allowed_fallback(async |_caller: Caller| Refusal::MethodNotAllowed)
         .with_state(api)
 }
 
@@ -111,9 +117,9 @@ async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Response {
     Json(json!({ "data": data })).into_response()
 }
 
-async fn create(State(api): State<Arc<Api>>, caller: Caller, body: Bytes) -> Result<Response, Refusal> {
+async fn create(State(api): State<Arc<Api>>, caller: Caller, body: Body) -> Result<Response, Refusal> {
     let owner = caller.writer()?.to_owned();
-    let new: NewThread = parse(&body)?;
+    let new: NewThread = parse(body)?;
     let thread = Thread {
         id: id("thread"),
         title: title(new.title)?,
@@ -126,25 +132,26 @@ async fn create(State(api): State<Arc<Api>>, caller: Caller, body: Bytes) -> Res
     Ok((StatusCode::CREATED, Json(thread)).into_response())
 }
 
-async fn find(State(api): State<Arc<Api>>, Path(id): Path<String>, caller: Caller) -> Result<Json<Thread>, Refusal> {
+async fn find(State(api): State<Arc<Api>>, caller: Caller, id: ThreadId) -> Result<Json<Thread>, Refusal> {
     let threads = api.threads.lock().unwrap_or_else(PoisonError::into_inner);
-    threads.get(&id).filter(|thread| caller.may_read(thread)).cloned().map(Json).ok_or(Refusal::NotFound)
+    threads.get(&read(id)?).filter(|thread| caller.may_read(thread)).cloned().map(Json).ok_or(Refusal::NotFound)
 }
 
-async fn change(State(api): State<Arc<Api>>, Path(id): Path<String>, caller: Caller, body: Bytes) -> Result<Json<Thread>, Refusal> {
+async fn change(State(api): State<Arc<Api>>, caller: Caller, id: ThreadId, body: Body) -> Result<Json<Thread>, Refusal> {
     caller.writer()?;
-    let change: ThreadChange = parse(&body)?;
+    let change: ThreadChange = parse(body)?;
     let new_title = change.title.map(title).transpose()?;
     let mut threads = api.threads.lock().unwrap_or_else(PoisonError::into_inner);
-    let thread = caller.own(threads.get_mut(&id))?;
+    let thread = caller.own(threads.get_mut(&read(id)?))?;
     thread.title = new_title.unwrap_or_else(|| thread.title.clone());
     thread.published = change.published.unwrap_or(thread.published);
     Ok(Json(thread.clone()))
 }
 
-async fn remove(State(api): State<Arc<Api>>, Path(id): Path<String>, caller: Caller) -> Result<StatusCode, Refusal> {
+async fn remove(State(api): State<Arc<Api>>, caller: Caller, id: ThreadId) -> Result<StatusCode, Refusal> {
     caller.writer()?;
     let mut threads = api.threads.lock().unwrap_or_else(PoisonError::into_inner);
+    let id = read(id)?;
     caller.own(threads.get_mut(&id))?;
     threads.remove(&id);
     Ok(StatusCode::NO_CONTENT)
@@ -205,7 +212,7 @@ async fn bearer(api: &Api, value: &HeaderValue) -> Result<Caller, Refusal> {
 
 async fn api_key(api: &Api, value: &str) -> Result<Caller, Refusal> {
     let key = api.verifier.verify_api_key(value).await.map_err(|error| match error {
-        ApiKeyError::Unavailable => Refusal::Unavailable,
+        ApiKeyError::Unavailable | ApiKeyError::ManagementKeyRefused => Refusal::Unavailable,
         ApiKeyError::NotSetUp => Refusal::Unauthorized("API keys are not taken here"),
         _ => Refusal::Unauthorized("the API key is not good, or not good any more"),
     })?;
@@ -220,8 +227,14 @@ fn user(principal: &Principal) -> Option<String> {
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::InvalidParams(format!("the body is not what it should be: {error}")))
+/// What cannot be an id names nothing.
+fn read(id: ThreadId) -> Result<String, Refusal> {
+    id.map(|Path(id)| id).map_err(|_utf8| Refusal::NotFound)
+}
+
+fn parse<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
+    let body = body.map_err(|error| Refusal::InvalidParams(error.body_text()))?;
+    serde_json::from_slice(&body).map_err(|error| Refusal::InvalidParams(format!("the body is not what it should be: {error}")))
 }
 
 fn title(text: String) -> Result<String, Refusal> {
@@ -249,6 +262,7 @@ impl IntoResponse for Refusal {
             Self::Unauthorized(message) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED", *message),
             Self::Forbidden(message) => (StatusCode::FORBIDDEN, "FORBIDDEN", *message),
             Self::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such thing here"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "INVALID_PARAMS", "this path does not take this method"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "credentials cannot be checked just now: try again"),
         };
         let body = json!({ "error": { "code": code, "message": message, "trace_id": id("trace") } });

@@ -25,7 +25,7 @@ pub struct Discovery {
     pub(crate) min_interval: Duration,
     pub(crate) max_stale: Duration,
     pub(crate) management_key: Option<String>,
-    enforcing: bool,
+    pub(crate) enforcing: bool,
     max_staleness: Option<Duration>,
 }
 
@@ -81,10 +81,18 @@ pub enum DiscoverError {
     #[error(transparent)]
     Keys(#[from] KeySetError),
     /// The snapshot of revocations could not be had, or not be verified.
-    #[error("{url} could not be fetched and verified: nothing is known of revocations, so no token could be taken")]
+    #[error("{url} tells nothing of revocations, so no token could be taken: {reason}")]
     Revocations {
         /// What was fetched.
         url: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The metadata names some of what following revocations takes, and not all.
+    #[error("the metadata of {issuer} names status_feed_endpoint, status_snapshot_endpoint and status_jwks_uri in part only")]
+    Incomplete {
+        /// The issuer asked for.
+        issuer: String,
     },
 }
 
@@ -201,25 +209,27 @@ impl Discovery {
             Following::new(places, revocations)
         });
         let shared = Shared::new(client, jwks_uri, self, following);
-        shared.fetch_keys(None).await?;
+        // A verifier that begins must know the newest keys: no cache may answer.
+        shared.fetch_keys(shared.following.is_some().then_some("")).await?;
         if let Some(following) = &shared.following {
             let url = following.places.snapshot.to_string();
-            if !fetch_snapshot(&shared, following).await {
-                return Err(DiscoverError::Revocations { url });
-            }
+            fetch_snapshot(&shared, following).await.map_err(|reason| DiscoverError::Revocations { url, reason })?;
         }
         Ok(Verifier::new(shared))
     }
 
     /// Where revocations are published; `None` for an issuer that publishes none, or when they are not to be followed.
     fn places(&self, metadata: &Metadata) -> Result<Option<Places>, DiscoverError> {
-        let Metadata { status_feed_endpoint: Some(feed), status_snapshot_endpoint: Some(snapshot), status_jwks_uri: Some(jwks), .. } =
-            metadata
-        else {
+        if !self.enforcing {
             return Ok(None);
-        };
-        let places = || Ok(Places { feed: secure_url(feed)?, snapshot: secure_url(snapshot)?, status_jwks: secure_url(jwks)? });
-        self.enforcing.then(places).transpose()
+        }
+        match (&metadata.status_feed_endpoint, &metadata.status_snapshot_endpoint, &metadata.status_jwks_uri) {
+            (Some(feed), Some(snapshot), Some(jwks)) => {
+                Ok(Some(Places { feed: secure_url(feed)?, snapshot: secure_url(snapshot)?, status_jwks: secure_url(jwks)? }))
+            }
+            (None, None, None) => Ok(None),
+            _ => Err(DiscoverError::Incomplete { issuer: self.issuer.clone() }),
+        }
     }
 }
 

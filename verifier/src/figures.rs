@@ -10,10 +10,10 @@ pub struct Figures {
     pub revocation_age: Option<Duration>,
     /// How many revocations are remembered.
     pub revocations: usize,
-    /// Frames that were taken in.
+    /// Frames of the feeds that were taken in.
     pub frames: u64,
-    /// Frames that showed that something before them was missing.
-    pub gaps: u64,
+    /// Publications after which something was still missing: frames before them, or the keys they name.
+    pub incomplete: u64,
     /// Publications that could not be verified.
     pub invalid: u64,
     /// Publications from the future: this clock, or the authority's, is wrong. Raise an alarm.
@@ -31,7 +31,7 @@ pub struct Figures {
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) frames: Counter,
-    pub(crate) gaps: Counter,
+    pub(crate) incomplete: Counter,
     pub(crate) invalid: Counter,
     pub(crate) from_the_future: Counter,
     pub(crate) connections: Counter,

@@ -8,7 +8,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::clock::wall_millis;
+use crate::clock::{monotonic, wall_millis};
 use crate::events::{Event, EventReader};
 use crate::fetch::{fetch, fetch_text};
 use crate::figures::Counters;
@@ -18,9 +18,11 @@ use crate::verifier::Shared;
 
 /// How many feeds are open at once: one may be frozen, or be on its way back.
 const FEEDS: usize = 2;
-/// The shortest and the longest of the waits between two tries.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// How long an action that failed waits, and how often it is looked whether there is one.
+/// The waits between two tries grow from the first of these, for feeds to the second and for what is missing to the third.
+const BACK_OFF: Duration = Duration::from_millis(100);
+const BACK_OFF_MOST: Duration = Duration::from_secs(5);
+const ACTION_BACK_OFF_MOST: Duration = Duration::from_secs(1);
+/// How often it is looked whether something is missing.
 const TICK: Duration = Duration::from_millis(100);
 /// A feed has no end; one that says nothing is given up much sooner.
 const NO_END: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -65,14 +67,14 @@ impl Following {
     }
 
     /// Notes what became of a publication; whether it was taken in.
-    fn note(&self, result: Result<Applied, PublicationError>) -> bool {
-        match &result {
+    fn note(&self, result: &Result<Applied, PublicationError>) -> bool {
+        match result {
             Ok(Applied::Current) => {}
-            Ok(Applied::Incomplete) => self.counters.gaps.add(),
+            Ok(Applied::Incomplete) => self.counters.incomplete.add(),
             Err(PublicationError::FromTheFuture) => self.counters.from_the_future.add(),
             Err(PublicationError::Invalid(_)) => self.counters.invalid.add(),
         }
-        if result != Ok(Applied::Current) {
+        if *result != Ok(Applied::Current) {
             self.wake.notify_one();
         }
         result.is_ok()
@@ -81,9 +83,10 @@ impl Following {
     fn take_event(&self, event: &Event) {
         match event.name.as_str() {
             "frame" => {
-                self.counters.frames.add();
                 let applied = self.write().on_frame(&event.data, wall_millis());
-                self.note(applied);
+                if self.note(&applied) {
+                    self.counters.frames.add();
+                }
             }
             "reset" => {
                 self.write().on_reset();
@@ -106,33 +109,32 @@ async fn listen(shared: Arc<Shared>) {
     let Some(following) = &shared.following else { return };
     let mut failures = 0;
     loop {
-        if listen_once(&shared, following).await {
-            failures = 0;
-        }
-        failures += 1;
-        tokio::time::sleep(back_off(failures)).await;
+        let began = monotonic();
+        listen_once(&shared, following).await;
+        // One that ends as soon as it has begun is no success.
+        failures = if began.elapsed() > BACK_OFF_MOST { 1 } else { failures + 1 };
+        tokio::time::sleep(back_off(failures, BACK_OFF_MOST)).await;
     }
 }
 
-/// Listens until the feed ends or is silent; whether anything came.
-async fn listen_once(shared: &Shared, following: &Following) -> bool {
+/// Listens until the feed ends or is silent.
+async fn listen_once(shared: &Shared, following: &Following) {
     let left_off = following.read().left_off();
     let mut request = shared.client.get(following.places.feed.clone()).header(ACCEPT, "text/event-stream").timeout(NO_END);
     if let Some(id) = left_off {
         request = request.header("last-event-id", id);
     }
-    let Ok(Ok(mut response)) = tokio::time::timeout(CONNECT_TIMEOUT, request.send()).await else { return false };
+    let Ok(Ok(mut response)) = tokio::time::timeout(CONNECT_TIMEOUT, request.send()).await else { return };
     if response.status() != StatusCode::OK {
-        return false;
+        return;
     }
     following.counters.connections.add();
-    let (mut reader, mut came) = (EventReader::default(), false);
+    let mut reader = EventReader::default();
     loop {
-        let silence = following.read().heartbeat() * 5 / 2;
-        let Ok(Ok(Some(piece))) = tokio::time::timeout(silence, response.chunk()).await else { return came };
-        let Ok(events) = reader.push(&piece) else { return came };
+        let silence = following.read().patience();
+        let Ok(Ok(Some(piece))) = tokio::time::timeout(silence, response.chunk()).await else { return };
+        let Ok(events) = reader.push(&piece) else { return };
         for event in events {
-            came = true;
             following.take_event(&event);
         }
     }
@@ -141,10 +143,16 @@ async fn listen_once(shared: &Shared, following: &Following) -> bool {
 /// Does what is asked for.
 async fn act(shared: Arc<Shared>) {
     let Some(following) = &shared.following else { return };
+    let mut failures = 0;
     loop {
         let action = following.write().next_action(wall_millis());
         match action {
-            Some(action) => perform(&shared, following, &action).await,
+            Some(action) if perform(&shared, following, &action).await => failures = 0,
+            Some(action) => {
+                following.write().on_failure(&action);
+                failures += 1;
+                tokio::time::sleep(back_off(failures, ACTION_BACK_OFF_MOST)).await;
+            }
             None => {
                 let _ = tokio::time::timeout(TICK, following.wake.notified()).await;
             }
@@ -152,23 +160,26 @@ async fn act(shared: Arc<Shared>) {
     }
 }
 
-async fn perform(shared: &Shared, following: &Following, action: &Action) {
-    let done = match action {
-        Action::FetchKeys { fingerprint } => shared.fetch_keys(Some(fingerprint)).await.is_ok(),
-        Action::FetchSnapshot => fetch_snapshot(shared, following).await,
+async fn perform(shared: &Shared, following: &Following, action: &Action) -> bool {
+    match action {
+        Action::FetchKeys { fingerprint } => {
+            let fetched = shared.fetch_keys(Some(fingerprint)).await.is_ok();
+            fetched && following.read().has_the_keys()
+        }
+        Action::FetchSnapshot => fetch_snapshot(shared, following).await.is_ok(),
         Action::CatchUp { epoch, rev } => catch_up(shared, following, epoch, *rev).await,
         Action::AskSlot { second } => ask_slot(shared, following, *second).await,
-    };
-    if !done {
-        following.write().on_failure(action);
     }
 }
 
-pub(crate) async fn fetch_snapshot(shared: &Shared, following: &Following) -> bool {
-    let Ok(snapshot) = fetch_text(&shared.client, &following.places.snapshot, MAX_PUBLICATION_BYTES).await else { return false };
+/// Why not, where it could not be taken in.
+pub(crate) async fn fetch_snapshot(shared: &Shared, following: &Following) -> Result<(), String> {
+    let snapshot =
+        fetch_text(&shared.client, &following.places.snapshot, MAX_PUBLICATION_BYTES).await.map_err(|error| error.to_string())?;
     following.counters.snapshots.add();
     let applied = following.write().on_snapshot(&snapshot, wall_millis());
-    following.note(applied)
+    following.note(&applied);
+    applied.map(drop).map_err(|error| error.to_string())
 }
 
 async fn catch_up(shared: &Shared, following: &Following, epoch: &str, rev: i64) -> bool {
@@ -177,7 +188,7 @@ async fn catch_up(shared: &Shared, following: &Following, epoch: &str, rev: i64)
     let Ok(frames) = serde_json::from_slice::<Vec<String>>(&document) else { return false };
     frames.iter().all(|frame| {
         let applied = following.write().on_frame(frame, wall_millis());
-        following.note(applied)
+        following.note(&applied)
     })
 }
 
@@ -185,7 +196,7 @@ async fn ask_slot(shared: &Shared, following: &Following, second: i64) -> bool {
     let Some(url) = below(&following.places.feed, &["slot", &second.to_string()]) else { return false };
     let Ok(frame) = fetch_text(&shared.client, &url, MAX_PUBLICATION_BYTES).await else { return false };
     let applied = following.write().on_frame(&frame, wall_millis());
-    following.note(applied)
+    following.note(&applied)
 }
 
 fn below(url: &Url, segments: &[&str]) -> Option<Url> {
@@ -195,11 +206,11 @@ fn below(url: &Url, segments: &[&str]) -> Option<Url> {
 }
 
 /// Anything between nothing and a bound that doubles with each failure: many that lost their feed at once do not come back at once.
-fn back_off(failures: u32) -> Duration {
-    let bound = BACK_OFF.0.saturating_mul(2_u32.saturating_pow(failures.min(10))).min(BACK_OFF.1);
+fn back_off(failures: u32, most: Duration) -> Duration {
+    let bound = BACK_OFF.saturating_mul(2_u32.saturating_pow(failures.min(10))).min(most);
     let mut bytes = [0; 4];
     let _ = SystemRandom::new().fill(&mut bytes);
-    BACK_OFF.0.max(bound.mul_f64(f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX)))
+    bound.mul_f64(f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]
@@ -208,9 +219,9 @@ mod tests {
 
     #[test]
     fn the_wait_grows_to_its_bound_and_is_never_the_same() {
-        let waits: Vec<_> = (0..100).map(back_off).collect();
-        assert!(waits.iter().all(|wait| (BACK_OFF.0..=BACK_OFF.1).contains(wait)));
-        assert!(waits[0] <= Duration::from_millis(100) && waits[1] <= Duration::from_millis(200));
-        assert!(waits[20..].iter().collect::<std::collections::HashSet<_>>().len() > 50);
+        let waits: Vec<_> = (0..200).map(|failures| back_off(failures, BACK_OFF_MOST)).collect();
+        assert!(waits.iter().all(|wait| *wait <= BACK_OFF_MOST) && waits[0] <= BACK_OFF && waits[1] <= 2 * BACK_OFF);
+        assert!(waits[20..].iter().any(|wait| *wait > BACK_OFF_MOST / 2) && waits[20..].iter().any(|wait| *wait < BACK_OFF_MOST / 2));
+        assert!(waits[20..].iter().collect::<std::collections::HashSet<_>>().len() > 100);
     }
 }

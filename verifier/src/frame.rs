@@ -18,7 +18,7 @@ use crate::verify::VerifyError;
 /// The `typ` of a Security Event Token (RFC 8417 §2.3).
 pub const SECURITY_EVENT: &str = "secevent+jwt";
 /// A longer frame or snapshot is refused before anything of it is decoded, bytes.
-pub const MAX_PUBLICATION_BYTES: usize = 8 * 1024 * 1024;
+pub const MAX_PUBLICATION_BYTES: usize = 32 * 1024 * 1024;
 /// The most that one list of a snapshot may unpack to, bytes: five for each of its entries.
 const MAX_UNPACKED_BYTES: u64 = StatusIndex::PER_LIST * 5;
 
@@ -164,7 +164,7 @@ impl Snapshot {
 
 fn read<E: for<'de> Deserialize<'de>>(text: &str, keys: &KeySet, issuer: &str) -> Result<E, VerifyError> {
     if text.len() > MAX_PUBLICATION_BYTES {
-        return Err(VerifyError::Malformed("longer than 8 MiB"));
+        return Err(VerifyError::Malformed("longer than 32 MiB"));
     }
     let signed = verify_signed(text, keys, |typ| typ.eq_ignore_ascii_case(SECURITY_EVENT))?;
     let event: SecurityEvent<E> = serde_json::from_slice(&signed.payload).map_err(|error| VerifyError::Claims(error.to_string()))?;

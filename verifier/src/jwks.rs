@@ -13,6 +13,8 @@ use crate::algorithm::Algorithm;
 #[derive(Clone, Default)]
 pub struct KeySet {
     keys: HashMap<String, VerificationKey>,
+    /// `kid`s of keys of an unknown type, algorithm or use.
+    passed_over: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -50,17 +52,20 @@ impl KeySet {
     /// [`KeySetError`].
     pub fn parse(document: &[u8]) -> Result<Self, KeySetError> {
         let document: Document = serde_json::from_slice(document).map_err(|error| KeySetError::Malformed(error.to_string()))?;
-        let mut keys = HashMap::new();
+        let (mut keys, mut passed_over) = (HashMap::new(), Vec::new());
         for jwk in &document.keys {
             if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|member| jwk.contains_key(*member)) {
                 return Err(KeySetError::Private);
             }
-            let Some((kid, key)) = read_key(jwk) else { continue };
+            let Some((kid, key)) = read_key(jwk) else {
+                passed_over.extend(jwk.get("kid").and_then(Value::as_str).map(str::to_owned));
+                continue;
+            };
             if keys.insert(kid.clone(), key).is_some() {
                 return Err(KeySetError::DuplicateKid(kid));
             }
         }
-        if keys.is_empty() { Err(KeySetError::Empty) } else { Ok(Self { keys }) }
+        if keys.is_empty() { Err(KeySetError::Empty) } else { Ok(Self { keys, passed_over }) }
     }
 
     /// Whether a key with this `kid` is in the set.
@@ -73,9 +78,9 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    /// The `kid`s of the set.
+    /// The `kid`s of the set, also of keys that this library cannot use.
     pub fn kids(&self) -> impl Iterator<Item = &str> {
-        self.keys.keys().map(String::as_str)
+        self.keys.keys().chain(&self.passed_over).map(String::as_str)
     }
 
     pub(crate) fn find(&self, kid: &str) -> Option<&VerificationKey> {

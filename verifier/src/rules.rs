@@ -78,6 +78,39 @@ fn a_publication_from_the_future_is_refused() {
 }
 
 #[test]
+fn a_clock_set_back_makes_nothing_seem_fresh() {
+    let publisher = Publisher::new();
+    let mut revocations = publisher.follower();
+    let back = NOW - 60 * MINUTE;
+    assert_eq!(verdict(&revocations, 1, back), Verdict::Stale, "before anything comes");
+    assert_eq!(revocations.on_frame(&publisher.frame(5, 6, NOW + 1000, &[7]), back), Err(PublicationError::FromTheFuture));
+    assert_eq!((verdict(&revocations, 1, back), verdict(&revocations, 7, back)), (Verdict::Stale, Verdict::Revoked));
+    // Set back by less than S, between two frames.
+    let mut little = publisher.follower();
+    little.next_action(NOW + 9000);
+    assert_eq!(verdict(&little, 1, NOW + 4000), Verdict::Stale);
+    little.next_action(NOW + 4000);
+    assert_eq!(little.on_frame(&publisher.frame(5, 5, NOW + 3000, &[]), NOW + 4000), Ok(Applied::Current));
+    assert!(is_good(&little, NOW + 4000));
+    // The clock was an hour ahead, and is right now: what comes says how old it is.
+    let mut ahead = publisher.follower();
+    let right = NOW - 60 * MINUTE;
+    assert_eq!(ahead.on_frame(&publisher.frame(5, 5, right, &[]), right), Ok(Applied::Current));
+    assert!(is_good(&ahead, right + 10_000) && !is_good(&ahead, right + 10_001));
+}
+
+#[test]
+fn a_clock_that_was_ahead_for_a_while_makes_nobody_forget() {
+    let publisher = Publisher::new();
+    let mut revocations = publisher.follower();
+    revocations.on_frame(&publisher.frame(5, 6, NOW, &[7]), NOW).unwrap();
+    let ahead = NOW + 120 * MINUTE;
+    revocations.on_frame(&publisher.frame(6, 6, NOW + 1000, &[]), ahead).unwrap();
+    revocations.on_frame(&publisher.frame(6, 6, NOW + 2000, &[]), NOW + 2000).unwrap();
+    assert_eq!(verdict(&revocations, 7, NOW + 2000), Verdict::Revoked);
+}
+
+#[test]
 fn the_shortest_of_the_bounds_counts_and_revoked_stays_revoked() {
     let publisher = Publisher::new();
     let mut revocations = publisher.follower();
@@ -139,10 +172,10 @@ fn while_the_keys_are_others_freshness_waits_for_them() {
     assert_eq!(revocations.next_action(NOW + 10_001), Some(Action::AskSlot { second: (NOW + 10_001) / 1000 }));
     assert_eq!(revocations.next_action(NOW + 10_002), None, "asked once");
     assert!(!is_good(&revocations, NOW + 10_003), "a key that was withdrawn is not gone on being trusted");
-    // Keys that are still others do not count; a feed that is behind names older ones, and does not count either.
-    revocations.on_keys(&KeySet::default(), publisher.key.key_set());
+    // Sets of some cache are not taken; a feed that is behind names older ones, and does not count either.
+    assert!(!revocations.on_keys(&KeySet::default(), publisher.key.key_set()));
     assert!(!is_good(&revocations, NOW + 10_003));
-    revocations.on_keys(&token_key, publisher.key.key_set());
+    assert!(revocations.on_keys(&token_key, publisher.key.key_set()));
     assert!(is_good(&revocations, NOW + 19_999) && !is_good(&revocations, NOW + 20_001));
     let behind = Publisher { jwks: fingerprint([], publisher.key.key_set().kids()), ..publisher };
     revocations.on_frame(&behind.frame(5, 5, NOW + 9000, &[]), NOW + 11_000).unwrap();
@@ -170,22 +203,21 @@ fn json_of_another_issuer() -> serde_json::Value {
 
 /// That a rule is needed: what must not be accepted is, when the rule is taken out.
 #[track_caller]
-fn is_needed(take_out: impl Fn(&mut Rules), accepts: impl Fn(&mut Revocations) -> bool) {
+fn is_needed(take_out: impl Fn(&mut Rules), accepts: impl Fn(Publisher, &mut Revocations) -> bool) {
     let publisher = Publisher::new();
-    assert!(!accepts(&mut publisher.follower()), "with the rule");
+    let mut with = publisher.follower();
+    assert!(!accepts(publisher, &mut with), "with the rule");
+    let publisher = Publisher::new();
     let mut without = publisher.follower();
     take_out(&mut without.rules);
-    assert!(accepts(&mut without), "without it");
+    assert!(accepts(publisher, &mut without), "without it");
 }
 
 #[test]
 fn without_the_limit_to_the_future_a_wrong_clock_keeps_everything_fresh() {
-    // The keys differ from follower to follower, so each is given frames of its own.
     is_needed(
         |rules| rules.no_future = false,
-        |revocations| {
-            let publisher = Publisher::new();
-            revocations.on_keys(&KeySet::default(), publisher.key.key_set());
+        |publisher, revocations| {
             let _ = revocations.on_frame(&publisher.frame(5, 5, NOW + 60 * MINUTE, &[]), NOW);
             is_good(revocations, NOW + 30 * MINUTE)
         },
@@ -196,12 +228,9 @@ fn without_the_limit_to_the_future_a_wrong_clock_keeps_everything_fresh() {
 fn replaced_instead_of_added_to_a_restored_database_revives_the_revoked() {
     is_needed(
         |rules| rules.union_on_epoch = false,
-        |revocations| {
-            let publisher = Publisher { epoch: "c0de", ..Publisher::new() };
-            let before = Publisher { key: StatusKey::new("st-0"), ..Publisher::new() };
-            revocations.on_keys(&KeySet::default(), before.key.key_set());
-            let _ = revocations.on_frame(&before.frame(5, 6, NOW, &[7]), NOW);
-            revocations.on_keys(&KeySet::default(), publisher.key.key_set());
+        |publisher, revocations| {
+            let _ = revocations.on_frame(&publisher.frame(5, 6, NOW, &[7]), NOW);
+            let publisher = Publisher { epoch: "c0de", ..publisher };
             let _ = revocations.on_snapshot(&publisher.snapshot(3, NOW + 1000, &[]), NOW + 1000);
             matches!(verdict(revocations, 7, NOW + 1000), Verdict::Good { .. })
         },
@@ -212,9 +241,8 @@ fn replaced_instead_of_added_to_a_restored_database_revives_the_revoked() {
 fn fresh_with_old_keys_a_withdrawn_key_goes_on_being_trusted() {
     is_needed(
         |rules| rules.held_while_keys_change = false,
-        |revocations| {
-            let publisher = Publisher { jwks: "others".into(), ..Publisher::new() };
-            revocations.on_keys(&KeySet::default(), publisher.key.key_set());
+        |publisher, revocations| {
+            let publisher = Publisher { jwks: "others".into(), ..publisher };
             for second in 1..=60 {
                 let _ = revocations.on_frame(&publisher.frame(5, 5, NOW + second * 1000, &[]), NOW + second * 1000);
             }
@@ -236,15 +264,16 @@ fn a_gap_is_caught_up_with_or_else_the_snapshot_is_asked_for() {
     assert_eq!(revocations.next_action(NOW + 1600), Some(catch_up.clone()));
     revocations.on_failure(&catch_up);
     assert_eq!(revocations.next_action(NOW + 1700), Some(Action::FetchSnapshot));
-    assert_eq!(revocations.on_frame(&publisher.frame(5, 9, NOW + 1800, &[6, 9]), NOW + 1800), Ok(Applied::Current));
-    revocations.on_snapshot(&publisher.snapshot(9, NOW + 1900, &[6, 9]), NOW + 1900).unwrap();
-    assert_eq!(revocations.next_action(NOW + 2500), None);
+    assert_eq!(revocations.next_action(NOW + 2200), Some(catch_up), "each in its turn");
+    assert_eq!(revocations.on_frame(&publisher.frame(5, 9, NOW + 2300, &[6, 9]), NOW + 2300), Ok(Applied::Current));
+    assert_eq!(revocations.next_action(NOW + 3000), None, "the gap is closed, however that came");
 }
 
 #[test]
 fn in_silence_the_slot_is_asked_for_and_then_the_snapshot() {
     let mut revocations = Publisher::new().follower();
     assert_eq!(revocations.next_action(NOW + 5000), None);
+    assert_eq!(revocations.patience(), Duration::from_secs(5));
     let slot = revocations.next_action(NOW + 5001).unwrap();
     assert_eq!(slot, Action::AskSlot { second: (NOW + 5001) / 1000 });
     revocations.on_failure(&slot);

@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use reqwest::Url;
 use tokio::sync::Mutex;
 
+use crate::AccessToken;
 use crate::api_key::ValidatedKeys;
 use crate::cache::{Known, VerifiedTokens, digest_of};
 use crate::clock::{monotonic, wall_millis};
@@ -26,7 +27,10 @@ use crate::verify::{Expectation, VerifyError, check, verify_with_kid};
 ///
 /// Where it publishes none, or with [`Discovery::not_enforcing`], keys are fetched again in the background once they are older than `max_age`
 /// (300 s). Either way an unknown `kid` makes it fetch them at once, but not more often than every `min_interval` (5 s) and by one request at
-/// a time. While the issuer cannot be reached the keys at hand go on serving, for `max_stale` (24 h) at the most.
+/// a time. While the issuer cannot be reached the keys at hand go on serving, for `max_stale` (24 h) at the most; followed, for as long as
+/// frames name them.
+///
+/// It follows on the runtime it was connected on, until the last clone is dropped.
 #[derive(Clone)]
 pub struct Verifier {
     pub(crate) shared: Arc<Shared>,
@@ -68,7 +72,17 @@ impl Shared {
     /// Fetches both key sets. With a version in the query no cache on the way has an old answer.
     pub(crate) async fn fetch_keys(&self, version: Option<&str>) -> Result<(), DiscoverError> {
         let mut last_fetch = self.last_fetch.lock().await;
+        self.fetch_keys_in_turn(&mut last_fetch, version).await
+    }
+
+    /// The same for whoever has the turn. The next turn is counted from the end: a fetch that takes long is not begun anew by those who waited.
+    async fn fetch_keys_in_turn(&self, last_fetch: &mut Instant, version: Option<&str>) -> Result<(), DiscoverError> {
+        let fetched = self.fetch_both(version).await;
         *last_fetch = monotonic();
+        fetched
+    }
+
+    async fn fetch_both(&self, version: Option<&str>) -> Result<(), DiscoverError> {
         let tokens = KeySet::parse(&fetch(&self.client, &versioned(&self.jwks_uri, version), MAX_DOCUMENT_BYTES).await?)?;
         let status = match &self.following {
             Some(following) => {
@@ -77,9 +91,9 @@ impl Shared {
             }
             None => None,
         };
-        self.snapshot.store(Arc::new(Snapshot { keys: tokens, fetched_at: monotonic() }));
-        if let Some((following, status)) = status {
-            following.write().on_keys(&self.snapshot.load().keys, status);
+        // Tokens are verified with what the newest publication names, and nothing else.
+        if status.is_none_or(|(following, status)| following.write().on_keys(&tokens, status)) {
+            self.snapshot.store(Arc::new(Snapshot { keys: tokens, fetched_at: monotonic() }));
         }
         Ok(())
     }
@@ -121,9 +135,10 @@ impl Verifier {
     /// # Errors
     /// [`VerifyError`].
     pub async fn verify_within(&self, token: &str, max_staleness: Option<Duration>) -> Result<Verified, VerifyError> {
-        let now = wall_millis();
-        let token = self.verify_signed(token, now).await?;
+        let (token, now) = self.verify_signed(token).await?;
         let revocation_age = match &self.shared.following {
+            // Nobody asked for that to be ignored, and it cannot be looked up.
+            None if token.status.is_some() && self.shared.discovery.enforcing => return Err(VerifyError::StatusUnknown),
             None => None,
             Some(following) => {
                 let verdict = following.read().check(&token, now, max_staleness);
@@ -161,7 +176,7 @@ impl Verifier {
             revocation_age: revocations.age(wall_millis()),
             revocations: revocations.len(),
             frames: counters.frames.read(),
-            gaps: counters.gaps.read(),
+            incomplete: counters.incomplete.read(),
             invalid: counters.invalid.read(),
             from_the_future: counters.from_the_future.read(),
             connections: counters.connections.read(),
@@ -171,31 +186,44 @@ impl Verifier {
         }
     }
 
-    /// Everything but its revocation.
-    async fn verify_signed(&self, token: &str, now: i64) -> Result<Arc<crate::AccessToken>, VerifyError> {
-        let snapshot = self.shared.snapshot.load();
+    /// Everything but its revocation; and the time, which may be later than when it was asked.
+    async fn verify_signed(&self, token: &str) -> Result<(Arc<AccessToken>, i64), VerifyError> {
+        // Where revocations are followed, the feed says which keys there are.
+        if !self.is_enforcing() {
+            self.mind_the_age_of_keys().await?;
+        }
         let digest = digest_of(token);
+        let (snapshot, now) = (self.shared.snapshot.load(), wall_millis());
         if let Some(known) = self.shared.known.find(&digest).filter(|known| snapshot.keys.contains(&known.kid)) {
             check(&known.token, &self.expected(now))?;
-            return Ok(Arc::clone(&known.token));
+            return Ok((Arc::clone(&known.token), now));
         }
         let snapshot = arc_swap::Guard::into_inner(snapshot);
+        let verify = |now| verify_with_kid(token, &self.shared.snapshot.load().keys, &self.expected(now));
+        let (verified, now) = match verify(now) {
+            Err(VerifyError::UnknownKey) if self.refresh(&snapshot).await => {
+                let now = wall_millis();
+                (verify(now)?, now)
+            }
+            result => (result?, now),
+        };
+        let (token, kid) = (Arc::new(verified.0), verified.1);
+        self.shared.known.insert(digest, Arc::new(Known { token: Arc::clone(&token), kid }));
+        Ok((token, now))
+    }
+
+    async fn mind_the_age_of_keys(&self) -> Result<(), VerifyError> {
+        let snapshot = self.shared.snapshot.load();
         let age = snapshot.fetched_at.elapsed();
+        if age <= self.shared.discovery.max_age {
+            return Ok(());
+        }
+        let snapshot = arc_swap::Guard::into_inner(snapshot);
         if age > self.shared.discovery.max_stale && !self.refresh(&snapshot).await {
             return Err(VerifyError::KeysUnavailable);
         }
-        // Where revocations are followed, the feed says when keys change.
-        if age > self.shared.discovery.max_age && !self.is_enforcing() {
-            self.refresh_in_background(Arc::clone(&snapshot));
-        }
-        let verify = |snapshot: &Snapshot| verify_with_kid(token, &snapshot.keys, &self.expected(now));
-        let (token, kid) = match verify(&self.shared.snapshot.load()) {
-            Err(VerifyError::UnknownKey) if self.refresh(&snapshot).await => verify(&self.shared.snapshot.load())?,
-            result => result?,
-        };
-        let token = Arc::new(token);
-        self.shared.known.insert(digest, Arc::new(Known { token: Arc::clone(&token), kid }));
-        Ok(token)
+        self.refresh_in_background(snapshot);
+        Ok(())
     }
 
     fn expected(&self, now: i64) -> Expectation<'_> {
@@ -211,15 +239,16 @@ impl Verifier {
 
     /// Whether there are newer keys than those seen. Callers that come while a fetch runs wait for it and share what it brings.
     async fn refresh(&self, seen: &Arc<Snapshot>) -> bool {
-        let last_fetch = self.shared.last_fetch.lock().await;
+        let mut last_fetch = self.shared.last_fetch.lock().await;
         if !Arc::ptr_eq(&self.shared.snapshot.load(), seen) {
             return true;
         }
         if last_fetch.elapsed() < self.shared.discovery.min_interval {
             return false;
         }
-        drop(last_fetch);
-        self.shared.fetch_keys(None).await.is_ok()
+        // A key may be so new that no frame has named it yet; then no cache may answer with a set from before.
+        let version = self.is_enforcing().then_some("");
+        self.shared.fetch_keys_in_turn(&mut last_fetch, version).await.is_ok()
     }
 
     fn refresh_in_background(&self, seen: Arc<Snapshot>) {

@@ -5,6 +5,7 @@
 mod memory;
 mod mutation;
 mod outcome;
+mod wishes;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,13 +23,10 @@ pub use outcome::{Action, Applied, PublicationError, Verdict};
 
 /// How far a publication may lie in the future, milliseconds: clocks differ.
 const CLOCK_DIFFERENCE: i64 = 2000;
+/// A clock that goes back by more was set, milliseconds.
+const SET_BACK: i64 = 250;
 /// A token without `status` is one of a version that published none: it is taken this long after `iat`, seconds.
 const UNNAMED_LIFETIME: u64 = 300;
-/// The same wish is not repeated before this time, milliseconds.
-const PATIENCE: i64 = 500;
-/// Keys are asked for at most this often, milliseconds, and often enough to stay fresh.
-const KEYS_PATIENCE: i64 = 5000;
-
 /// Where in the chain of revisions the verifier is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Position {
@@ -47,16 +45,22 @@ pub struct Revocations {
     fresh: Option<i64>,
     /// The newest publication seen, applied or not.
     newest: i64,
+    /// The time when something last happened.
+    latest: i64,
     /// What the newest publication says of itself.
     heartbeat: Duration,
     max_staleness: Duration,
-    /// Which keys the newest publication names, when it is not those at hand, and as of when everything else is known.
-    other_keys: Option<String>,
+    /// The fingerprint of the keys the newest publication names.
+    named: String,
+    /// Whether one was signed with a key that is not known.
+    unknown_key: bool,
+    /// As of when everything but the keys is known.
     held: Option<i64>,
     wants_snapshot: bool,
     /// The revision that must be reached before frames go on without a gap.
     gap: Option<i64>,
-    slot_failed: bool,
+    /// Whether what came was not enough: the snapshot is next.
+    failed: bool,
     asked: HashMap<&'static str, i64>,
     memory: Memory,
     #[cfg(test)]
@@ -74,13 +78,15 @@ impl Revocations {
             position: None,
             fresh: None,
             newest: i64::MIN,
+            latest: i64::MIN,
             heartbeat: Duration::from_secs(2),
             max_staleness: Duration::ZERO,
-            other_keys: None,
+            named: String::new(),
+            unknown_key: false,
             held: None,
             wants_snapshot: true,
             gap: None,
-            slot_failed: false,
+            failed: false,
             asked: HashMap::new(),
             memory: Memory::default(),
             #[cfg(test)]
@@ -88,19 +94,25 @@ impl Revocations {
         }
     }
 
-    /// Takes in both key sets, fetched together. Tokens are verified with `tokens` from the moment this is called.
-    pub fn on_keys(&mut self, tokens: &KeySet, status: KeySet) {
-        self.fingerprint = fingerprint(tokens.kids(), status.kids());
-        self.status_keys = status;
-        match self.other_keys.as_deref() {
+    /// Takes in both key sets, fetched together; whether tokens are to be verified with `tokens` from now on. Sets other than those the
+    /// newest publication names come from some cache, and may hold a key that was withdrawn.
+    pub fn on_keys(&mut self, tokens: &KeySet, status: KeySet) -> bool {
+        let fingerprint = fingerprint(tokens.kids(), status.kids());
+        if std::mem::take(&mut self.unknown_key) {
             // A publication could not be verified at all; the next one says whether these are the keys.
-            Some("") => self.other_keys = None,
-            Some(wanted) if wanted == self.fingerprint => {
-                self.other_keys = None;
-                self.fresh = self.fresh.max(self.held.take());
-            }
-            _ => {}
+            self.named.clear();
         }
+        if !self.named.is_empty() && self.named != fingerprint {
+            return false;
+        }
+        (self.fingerprint, self.status_keys) = (fingerprint, status);
+        self.fresh = self.fresh.max(self.held.take());
+        true
+    }
+
+    /// Whether the keys at hand are those the newest publication names.
+    pub fn has_the_keys(&self) -> bool {
+        !self.unknown_key && (self.named.is_empty() || self.named == self.fingerprint)
     }
 
     /// Takes in a frame, from whichever feed, slot or catch-up.
@@ -110,8 +122,8 @@ impl Revocations {
     pub fn on_frame(&mut self, frame: &str, now: i64) -> Result<Applied, PublicationError> {
         let frame = Frame::verify(frame, &self.status_keys, &self.issuer).map_err(|error| self.invalid(error))?;
         let publication = &frame.publication;
-        self.look_at(publication, now)?;
         self.revoke(frame.indexes(), publication);
+        self.look_at(publication, now)?;
         let Some(position) = &mut self.position else { return Ok(Applied::Incomplete) };
         if position.epoch != publication.epoch {
             // An old frame of a database that is no more is no reason to ask for everything.
@@ -138,13 +150,13 @@ impl Revocations {
         let snapshot = Snapshot::verify(snapshot, &self.status_keys, &self.issuer).map_err(|error| self.invalid(error))?;
         let publication = &snapshot.publication;
         let indexes = snapshot.indexes()?;
-        let older = publication.as_of < self.newest;
-        self.look_at(publication, now)?;
         let same_epoch = self.position.as_ref().is_some_and(|position| position.epoch == publication.epoch);
         if !same_epoch && self.position.is_some() && !rule!(self.union_on_epoch) {
             self.memory = Memory::default();
         }
         self.revoke(indexes.into_iter(), publication);
+        self.look_at(publication, now)?;
+        let older = self.fresh.max(self.held).is_some_and(|known| publication.as_of < known);
         match &mut self.position {
             Some(position) if same_epoch => position.rev = position.rev.max(publication.rev),
             // A cache may still have the one from before the database was restored.
@@ -161,43 +173,16 @@ impl Revocations {
         self.wants_snapshot = true;
     }
 
-    /// What was asked for could not be had.
-    pub fn on_failure(&mut self, action: &Action) {
-        match action {
-            Action::AskSlot { .. } => self.slot_failed = true,
-            // Frames do not reach back that far.
-            Action::CatchUp { .. } => self.wants_snapshot = true,
-            Action::FetchSnapshot | Action::FetchKeys { .. } => {}
+    /// A clock that was set back would make old knowledge seem new: that is forgotten until a publication says anew how old it is.
+    fn mind_the_clock(&mut self, now: i64) {
+        if self.was_set_back(now) {
+            (self.newest, self.fresh, self.held) = (i64::MIN, None, None);
         }
+        self.latest = now;
     }
 
-    /// What to fetch now, if anything. Whoever calls does it, says what came of it, and asks again.
-    pub fn next_action(&mut self, now: i64) -> Option<Action> {
-        if let Some(fingerprint) = self.other_keys.clone() {
-            let patience = KEYS_PATIENCE.min(millis(self.limit(None)) / 4);
-            if self.may_ask("keys", patience, now) {
-                return Some(Action::FetchKeys { fingerprint });
-            }
-        }
-        if self.wants_snapshot {
-            return self.may_ask("snapshot", PATIENCE, now).then_some(Action::FetchSnapshot);
-        }
-        if self.gap.is_some() {
-            let Position { epoch, rev } = self.position.clone()?;
-            return self.may_ask("catch up", PATIENCE, now).then_some(Action::CatchUp { epoch, rev });
-        }
-        if self.is_silent(now) && self.may_ask("slot", 1000, now) {
-            if std::mem::take(&mut self.slot_failed) {
-                return Some(Action::FetchSnapshot);
-            }
-            return Some(Action::AskSlot { second: now.div_euclid(1000) });
-        }
-        None
-    }
-
-    /// Whether nothing new came for two heartbeats and a half.
-    fn is_silent(&self, now: i64) -> bool {
-        self.fresh.is_some_and(|fresh| now - fresh > millis(self.heartbeat * 5 / 2))
+    fn was_set_back(&self, now: i64) -> bool {
+        (self.newest > now.saturating_add(CLOCK_DIFFERENCE) || self.latest > now.saturating_add(SET_BACK)) && rule!(self.no_future)
     }
 
     fn may_ask(&mut self, what: &'static str, patience: i64, now: i64) -> bool {
@@ -213,14 +198,10 @@ impl Revocations {
         self.position.as_ref().map(|position| format!("{}.{}", position.epoch, position.rev))
     }
 
-    /// How often a frame comes when nothing happens.
-    pub fn heartbeat(&self) -> Duration {
-        self.heartbeat
-    }
-
-    /// How old the knowledge is; `None` while there is none.
+    /// How old the knowledge is; `None` while there is none, or when the clock was set back since it came.
     pub fn age(&self, now: i64) -> Option<Duration> {
-        self.fresh.map(|fresh| Duration::from_millis(u64::try_from(now - fresh).unwrap_or(0)))
+        let fresh = self.fresh.filter(|_| !self.was_set_back(now))?;
+        Some(Duration::from_millis(u64::try_from(now - fresh).unwrap_or(0)))
     }
 
     /// How many revocations are remembered.
@@ -268,13 +249,12 @@ impl Revocations {
 
     /// A key that is not known may be new.
     fn invalid(&mut self, error: VerifyError) -> PublicationError {
-        if error == VerifyError::UnknownKey && self.other_keys.is_none() {
-            self.other_keys = Some(String::new());
-        }
+        self.unknown_key |= error == VerifyError::UnknownKey;
         error.into()
     }
 
     fn look_at(&mut self, publication: &Publication, now: i64) -> Result<(), PublicationError> {
+        self.mind_the_clock(now);
         if publication.as_of > now + CLOCK_DIFFERENCE && rule!(self.no_future) {
             return Err(PublicationError::FromTheFuture);
         }
@@ -282,16 +262,21 @@ impl Revocations {
             self.newest = publication.as_of;
             self.heartbeat = Duration::from_millis(publication.h);
             self.max_staleness = Duration::from_millis(publication.s);
-            self.other_keys = (publication.jwks != self.fingerprint).then(|| publication.jwks.clone());
+            self.unknown_key = false;
+            if self.named != publication.jwks {
+                self.named.clone_from(&publication.jwks);
+                self.asked.remove("keys");
+            }
         }
-        self.memory.forget(now);
+        // By signed time: a clock that was ahead for a while must not make anyone forget.
+        self.memory.forget(now.min(self.newest));
         Ok(())
     }
 
     /// Moves freshness to the publication's signed time, or remembers it until the keys it names are at hand.
     fn freshen(&mut self, publication: &Publication, now: i64) -> Applied {
         let time = if rule!(self.signed_time) { publication.as_of } else { now };
-        if self.other_keys.is_some() && rule!(self.held_while_keys_change) {
+        if !self.has_the_keys() && rule!(self.held_while_keys_change) {
             self.held = self.held.max(Some(time));
             return Applied::Incomplete;
         }

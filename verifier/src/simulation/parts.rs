@@ -1,6 +1,6 @@
 //! What a simulated world is made of.
-use crate::StatusIndex;
 use crate::revocations::{Action, Revocations};
+use crate::{KeySet, StatusIndex};
 
 /// What of the authority may be wrong, to see that it matters.
 #[derive(Clone, Copy)]
@@ -58,12 +58,15 @@ pub(super) struct Feed {
 pub(super) enum Answer {
     Frame(String),
     Snapshot(String),
+    Keys(KeySet),
     Failed(Action),
 }
 
 pub(super) struct Verifier {
     pub(super) revocations: Revocations,
     pub(super) clock_difference: i64,
+    /// Until when its clock is wrong, and by how much more.
+    pub(super) clock_wrong: (i64, i64),
     pub(super) feeds: [Feed; 2],
     pub(super) answers: Vec<(i64, Answer)>,
 }
@@ -79,4 +82,11 @@ pub(super) struct Outcome {
     pub(super) past_the_bound: u64,
     pub(super) accepted: u64,
     pub(super) stale: u64,
+}
+
+impl Verifier {
+    /// What its clock says.
+    pub(super) fn time(&self, now: i64) -> i64 {
+        now + self.clock_difference + self.clock_wrong.1
+    }
 }

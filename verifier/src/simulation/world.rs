@@ -25,6 +25,11 @@ pub(super) struct World {
     rules: Rules,
     key: StatusKey,
     keys: KeySet,
+    /// The sets of token keys there are in turn, and which is published.
+    token_keys: [KeySet; 2],
+    token_keys_at: usize,
+    /// A snapshot that some cache has, and since when.
+    cached: Option<(i64, String)>,
     head: i64,
     revocations: Vec<Revocation>,
     /// Numbered, not yet committed: when each will be.
@@ -50,6 +55,9 @@ impl World {
             rules,
             key,
             keys,
+            token_keys: [StatusKey::new("at-1").key_set(), StatusKey::new("at-2").key_set()],
+            token_keys_at: 0,
+            cached: None,
             head: 0,
             revocations: Vec::new(),
             pending: Vec::new(),
@@ -65,14 +73,15 @@ impl World {
             let clock_difference = world.chance.below(1001) - 500;
             let feed = |publisher| Feed { publisher, under_way: Vec::new(), frozen_until: 0 };
             let revocations = world.know_nothing();
-            world.verifiers.push(Verifier { revocations, clock_difference, feeds: [feed(0), feed(1)], answers: Vec::new() });
+            let feeds = [feed(0), feed(1)];
+            world.verifiers.push(Verifier { revocations, clock_difference, clock_wrong: (0, 0), feeds, answers: Vec::new() });
         }
         world
     }
 
     fn know_nothing(&self) -> Revocations {
         let mut revocations = Revocations::new(ISSUER, None);
-        revocations.on_keys(&KeySet::default(), self.keys.clone());
+        revocations.on_keys(&self.token_keys[self.token_keys_at], self.keys.clone());
         revocations.rules = self.rules;
         revocations
     }
@@ -85,7 +94,7 @@ impl World {
             h: u64::try_from(H).unwrap(),
             s: u64::try_from(S).unwrap(),
             keep: u64::try_from(KEEP / 1000).unwrap(),
-            jwks: fingerprint([], self.keys.kids()),
+            jwks: fingerprint(self.token_keys[self.token_keys_at].kids(), self.keys.kids()),
             jti: BTreeMap::new(),
         }
     }
@@ -110,7 +119,7 @@ impl World {
             self.made += 1;
             self.live.push(StatusIndex::new(self.made * 7919));
         }
-        if self.chance.once_in(40) {
+        if self.live.len() > 10 && self.chance.once_in(40) {
             let gone = usize::try_from(self.chance.below(i64::try_from(self.live.len()).unwrap())).unwrap();
             let index = self.live.swap_remove(gone);
             let delay = self.chance.below(600);
@@ -147,8 +156,11 @@ impl World {
         self.tokens.push((self.now + TTL, token(index, self.now, self.now + TTL)));
     }
 
-    /// Publishers read, sign and tell; some are cut off.
+    /// Publishers read, sign and tell; some are cut off. Now and then the signing keys change.
     fn publish(&mut self) {
+        if self.chance.once_in(2000) {
+            self.token_keys_at = 1 - self.token_keys_at;
+        }
         for number in 0..2 {
             if self.chance.once_in(800) {
                 self.publishers[number].cut_until = self.now + self.chance.below(30_000);
@@ -191,13 +203,20 @@ impl World {
         let head = self.revocations.iter().map(|one| one.rev).max().unwrap_or(0);
         let answer = match &action {
             _ if !reachable => Answer::Failed(action),
+            Action::FetchSnapshot if self.cached.as_ref().is_some_and(|(at, _)| *at + 3000 > self.now) && self.chance.once_in(2) => {
+                Answer::Snapshot(self.cached.as_ref().map(|(_, snapshot)| snapshot.clone()).unwrap())
+            }
             Action::FetchSnapshot => {
                 let snapshot = Snapshot::new(self.publication(head, self.now), self.revoked(i64::MIN, head));
-                Answer::Snapshot(self.key.sign(&snapshot.into_claims(ISSUER)))
+                let snapshot = self.key.sign(&snapshot.into_claims(ISSUER));
+                self.cached = Some((self.now, snapshot.clone()));
+                Answer::Snapshot(snapshot)
             }
             Action::CatchUp { rev, .. } => Answer::Frame(self.frame(*rev, head.max(*rev))),
             Action::AskSlot { .. } => Answer::Frame(self.frame((head - 3).max(0), head)),
-            Action::FetchKeys { .. } => Answer::Failed(action),
+            // Some cache has the set from before.
+            Action::FetchKeys { .. } if self.chance.once_in(3) => Answer::Keys(self.token_keys[1 - self.token_keys_at].clone()),
+            Action::FetchKeys { .. } => Answer::Keys(self.token_keys[self.token_keys_at].clone()),
         };
         (at, answer)
     }
@@ -215,7 +234,14 @@ impl World {
                 }
             }
             let verifier = &mut self.verifiers[number];
-            let now = self.now + verifier.clock_difference;
+            if verifier.clock_wrong.0 <= self.now {
+                verifier.clock_wrong = (0, 0);
+                if self.chance.once_in(4000) {
+                    let by = [5000, -5000, 7_200_000, -7_200_000][usize::try_from(self.chance.below(4)).unwrap()];
+                    verifier.clock_wrong = (self.now + self.chance.below(60_000), by);
+                }
+            }
+            let now = verifier.time(self.now);
             for feed in &mut verifier.feeds {
                 if feed.frozen_until > self.now {
                     continue;
@@ -232,6 +258,7 @@ impl World {
                 match answer {
                     Answer::Frame(frame) => drop(verifier.revocations.on_frame(&frame, now)),
                     Answer::Snapshot(snapshot) => drop(verifier.revocations.on_snapshot(&snapshot, now)),
+                    Answer::Keys(tokens) => drop(verifier.revocations.on_keys(&tokens, self.keys.clone())),
                     Answer::Failed(action) => verifier.revocations.on_failure(&action),
                 }
             }
@@ -259,7 +286,7 @@ impl World {
         let shown = usize::try_from(self.chance.below(i64::try_from(self.tokens.len()).unwrap())).unwrap();
         let (exp, token) = &self.tokens[shown];
         let verifier = &self.verifiers[number];
-        let now = self.now + verifier.clock_difference;
+        let now = verifier.time(self.now);
         if now > *exp + 5000 {
             return;
         }
