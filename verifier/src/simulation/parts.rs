@@ -85,6 +85,12 @@ pub(super) struct Outcome {
 }
 
 impl Verifier {
+    /// How much later than S it may still accept: clocks may differ by two seconds. One that was set back by more than that, and is given old
+    /// publications alone, cannot know better than by as much as it lags; were it set back by hours it would notice.
+    pub(super) fn lag(&self) -> i64 {
+        if self.clock_wrong.1 < 0 { 5500 } else { 2000 }
+    }
+
     /// What its clock says.
     pub(super) fn time(&self, now: i64) -> i64 {
         now + self.clock_difference + self.clock_wrong.1

@@ -11,7 +11,6 @@ const RUNS_FOR: i64 = 600_000;
 const STEP: i64 = 50;
 const S: i64 = 10_000;
 const H: i64 = 2000;
-const CLOCKS: i64 = 2000;
 /// A token's life, and for how long an issuer that lost its database goes on making them, milliseconds.
 const TTL: i64 = 60_000;
 const LEASE: i64 = 60_000;
@@ -235,7 +234,7 @@ impl World {
             }
             let verifier = &mut self.verifiers[number];
             if verifier.clock_wrong.0 <= self.now {
-                verifier.clock_wrong = (0, 0);
+                verifier.clock_wrong.1 = 0;
                 if self.chance.once_in(4000) {
                     let by = [5000, -5000, 7_200_000, -7_200_000][usize::try_from(self.chance.below(4)).unwrap()];
                     verifier.clock_wrong = (self.now + self.chance.below(60_000), by);
@@ -296,7 +295,7 @@ impl World {
                 outcome.accepted += 1;
                 let index = token.status.as_ref().unwrap().index(ISSUER).unwrap();
                 let revoked = self.revocations.iter().find(|one| one.index == index);
-                if revoked.is_some_and(|one| self.now > one.committed_at + S + CLOCKS) {
+                if revoked.is_some_and(|one| self.now > one.committed_at + S + verifier.lag()) {
                     outcome.past_the_bound += 1;
                 }
             }
