@@ -4,6 +4,8 @@
 ALTER TABLE head ADD COLUMN status_epoch TEXT;
 -- The longest lifetime a token may ever have had, with what a cut-off issuer's lease and the clocks' difference add to it.
 ALTER TABLE head ADD COLUMN revocation_kept_ms BIGINT NOT NULL DEFAULT 3720000;
+-- The longest that a verifier may have been told to bear silence, milliseconds.
+ALTER TABLE head ADD COLUMN max_staleness_ms BIGINT NOT NULL DEFAULT 0;
 -- Until when tokens may live whose resource server, as it was registered then, follows no revocations.
 ALTER TABLE head ADD COLUMN unenforced_until BIGINT NOT NULL DEFAULT 0;
 
@@ -16,6 +18,8 @@ CREATE INDEX revocation_by_rev ON revocation (rev);
 CREATE INDEX revocation_by_time ON revocation (kept_until);
 
 ALTER TABLE revoked_token ADD COLUMN rev BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE revoked_token ADD COLUMN cred TEXT NOT NULL DEFAULT '';
+CREATE INDEX revoked_token_by_cred ON revoked_token (cred);
 CREATE INDEX revoked_token_by_rev ON revoked_token (rev);
 
 -- Keys that sign frames and lists are a set of their own: they can mint no token.

@@ -11,6 +11,8 @@ use fixture::{Answer, Client, ISSUER, Installation, MANAGEMENT_KEY, claims, head
 use serde_json::{Value, json};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// What is promised where every resource server concerned follows.
+const AT_ONCE: Duration = Duration::from_millis(12_500);
 
 async fn get(installation: &Installation, path: &str) -> Answer {
     installation.send("GET", path, &[], "").await
@@ -174,7 +176,7 @@ async fn a_planned_rotation_publishes_nothing() {
     let rotate = format!("/connect/applications/{}/client_secrets/rotate", client.id);
     let answer = installation.manage("POST", &rotate, json!({ "overlap_seconds": 3600 })).await;
     let promised = answer.header("revocation-effective-by").to_owned();
-    assert_eq!(promised, "2026-11-20T01:05:00.000Z", "the overlap, and the last token obtained in it");
+    assert_eq!(promised, "2026-11-20T02:00:00.000Z", "the overlap, and the longest that a token obtained in it may live");
     answer.expect(201);
     installation.pass(Duration::from_secs(3 * 3600)).await;
     assert_eq!(since(&installation, &before).await.indexes().count(), 0);
@@ -292,7 +294,11 @@ async fn without_a_read_of_the_store_nothing_is_signed() {
 }
 
 async fn promise(installation: &Installation, client: &Client) -> Duration {
-    let answer = installation.manage("POST", &format!("/connect/applications/{}/revoke_tokens", client.id), json!({})).await;
+    promise_of(installation, &format!("/connect/applications/{}/revoke_tokens", client.id)).await
+}
+
+async fn promise_of(installation: &Installation, path: &str) -> Duration {
+    let answer = installation.manage("POST", path, json!({})).await;
     let by = time::OffsetDateTime::parse(answer.header("revocation-effective-by"), &time::format_description::well_known::Rfc3339).unwrap();
     let now = i128::from(installation.clock.now().millis());
     Duration::from_millis(u64::try_from(by.unix_timestamp_nanos() / 1_000_000 - now).unwrap())
@@ -310,7 +316,7 @@ async fn an_answer_promises_the_bound_where_all_enforce_and_the_last_expiry_wher
     is_problem(&refused, 422, "invalid");
     server("https://a.example", json!({ "status_enforcing": true, "access_token_ttl": 86400 })).await.expect(201);
     let client = installation.application().await;
-    assert_eq!(promise(&installation, &client).await, Duration::from_secs(12), "S and the clocks' two seconds");
+    assert_eq!(promise(&installation, &client).await, AT_ONCE, "S, the clocks' two seconds, and the commit");
     let token = installation.token(&client).await;
     let said = claims(&token);
     assert_eq!(said["exp"].as_u64().unwrap() - said["iat"].as_u64().unwrap(), 86400);
@@ -320,7 +326,7 @@ async fn an_answer_promises_the_bound_where_all_enforce_and_the_last_expiry_wher
     assert_eq!(promise(&installation, &client).await, Duration::from_secs(300), "b's tokens live for five minutes");
     let only_a = json!({ "resources": ["https://a.example"] });
     installation.manage("PUT", &format!("/connect/applications/{}", client.id), only_a).await.expect(200);
-    assert_eq!(promise(&installation, &client).await, Duration::from_secs(12));
+    assert_eq!(promise(&installation, &client).await, AT_ONCE);
 
     let a = installation.manage("GET", "/resource_servers/https%3A%2F%2Fa.example", Value::Null).await.expect(200);
     let path = format!("/resource_servers/{}", a["id"].as_str().unwrap());
@@ -328,6 +334,81 @@ async fn an_answer_promises_the_bound_where_all_enforce_and_the_last_expiry_wher
     let body = json!({ "status_enforcing": false, "access_token_ttl": null });
     installation.manage("PATCH", &path, body).await.expect(200);
     assert_eq!(promise(&installation, &client).await, Duration::from_secs(86400), "tokens of a day are about, and nobody follows");
+}
+
+#[tokio::test]
+async fn a_suspension_promises_for_the_longest_lived_application() {
+    let installation = Installation::new().await;
+    installation.manage("POST", "/resource_servers", json!({ "identifier": "https://a.example", "name": "a" })).await.expect(201);
+    let organization = installation.organization("Acme").await;
+    let client = installation.application_of(&organization, json!({ "access_token_ttl": 3600 })).await;
+    let said = claims(&installation.token(&client).await);
+    assert_eq!(said["exp"].as_u64().unwrap() - said["iat"].as_u64().unwrap(), 3600);
+    let promised = promise_of(&installation, &format!("/organizations/{organization}/suspend")).await;
+    assert_eq!(promised, Duration::from_secs(3600));
+}
+
+#[tokio::test]
+async fn single_revocations_have_an_end() {
+    let installation = Installation::new().await;
+    let client = installation.application().await;
+    for _ in 0..1000 {
+        let token = installation.token(&client).await;
+        installation.form("/oauth/revoke", &client, &format!("token={token}")).await.expect(200);
+    }
+    let token = installation.token(&client).await;
+    let refused = installation.form("/oauth/revoke", &client, &format!("token={token}")).await;
+    refused.expect_oauth(429, "temporarily_unavailable");
+    assert!(installation.active(&client, &token).await, "nobody was told that it were revoked");
+    let other = installation.application_of(&client.organization, json!({})).await;
+    let others = installation.token(&other).await;
+    installation.form("/oauth/revoke", &other, &format!("token={others}")).await.expect(200);
+    installation.pass(Duration::from_secs(3700)).await;
+    let token = installation.token(&client).await;
+    installation.form("/oauth/revoke", &client, &format!("token={token}")).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_key_that_is_ended_now_takes_its_tokens_along() {
+    let installation = Installation::new().await;
+    let organization = installation.organization("Acme").await;
+    let key = installation.api_key(&organization, json!({})).await;
+    let token = installation.key_token_answer(&key, "").await.expect(200)["access_token"].as_str().unwrap().to_owned();
+    let before = snapshot(&installation).await;
+    let answer = installation.manage("POST", &format!("/api_keys/{}/expire", key["id"].as_str().unwrap()), json!({})).await;
+    assert!(answer.status.is_success() && answer.headers.contains_key("revocation-rev"), "{answer:?}");
+    assert_eq!(since(&installation, &before).await.indexes().collect::<Vec<_>>(), [index(&token)]);
+}
+
+#[tokio::test]
+async fn a_narrowed_personal_key_gets_no_token_that_looks_like_one_without_bounds() {
+    let installation = Installation::new().await;
+    for identifier in ["https://a.example", "https://b.example"] {
+        installation.manage("POST", "/resource_servers", json!({ "identifier": identifier, "name": "x" })).await.expect(201);
+    }
+    installation.permission_with("billing:read", json!({ "grantable_to": ["api_key_user"], "resource_server": "https://b.example" })).await;
+    let (organization, user) = (installation.organization("Acme").await, installation.user("ada@acme.example").await);
+    installation.member(&user, &organization, "member").await;
+    let narrow = installation.personal_key(&user, &organization, json!({ "permissions": ["billing:read"] })).await;
+    let free = installation.personal_key(&user, &organization, json!({})).await;
+    installation.key_token_answer(&narrow, "&resource=https://a.example").await.expect_oauth(400, "invalid_scope");
+    installation.key_token_answer(&narrow, "&resource=https://b.example").await.expect(200);
+    let token = installation.key_token_answer(&free, "&resource=https://a.example").await.expect(200);
+    assert!(token.get("scope").is_none());
+}
+
+#[tokio::test]
+async fn keys_of_another_version_are_in_no_cache() {
+    let installation = Installation::new().await;
+    let fingerprint = snapshot(&installation).await.publication.jwks;
+    for path in ["/.well-known/jwks.json", "/status/v1/jwks.json"] {
+        for (query, cached) in
+            [(String::new(), true), (format!("?v={fingerprint}"), true), ("?v=other".into(), false), ("?v=".into(), false)]
+        {
+            let answer = get(&installation, &format!("{path}{query}")).await;
+            assert_eq!(answer.header("cache-control"), if cached { "public, max-age=300" } else { "no-store" }, "{path}{query}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::Authority;
 use super::acting::{demand_admin, demand_admin_of};
+use super::bound::Revokes;
 use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
@@ -22,7 +23,7 @@ use crate::domain::text::FieldError;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::usage::{KEPT_HOURS, Usage};
 use crate::storage::api_keys::{self, HourOfUse};
-use crate::storage::{memberships, organizations, users};
+use crate::storage::{memberships, organizations, revocations, users};
 
 pub(super) const NAME: &str = "API key";
 const ORGANIZATION: &str = "organization";
@@ -158,6 +159,11 @@ impl Change {
         };
         let mut key = before.clone();
         key.life.expires_at = expires_at;
+        if expires_at == Some(self.now) {
+            // It never lives again, so its tokens need not either.
+            revocations::of_api_key(&mut self.tx, key.id, self.now).await?;
+            self.revokes.get_or_insert(Revokes::ApiKeys);
+        }
         self.store_key(key, &before).await
     }
 
@@ -187,7 +193,7 @@ impl Change {
     }
 
     pub(super) async fn end_key(&mut self, mut key: ApiKey) -> Result<(), Error> {
-        self.revokes_any();
+        self.revokes.get_or_insert(Revokes::ApiKeys);
         let before = key.clone();
         (key.revoked_at, key.updated_at, key.version) = (Some(self.now), self.now, key.version + 1);
         key.refresh(self.now);

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Authority;
 use super::acting::{demand_admin, demand_admin_of};
+use super::bound::Revokes;
 use super::caller::Caller;
 use super::change::Change;
 use super::client_secrets::RevealedSecret;
@@ -117,7 +118,7 @@ impl Change {
         }
         self.check_resources(&application).await?;
         if loses_rights(&before, &application) {
-            self.revokes_of(&before);
+            self.revokes = Some(Revokes::Application(before.clone()));
             client_secrets::raise_generations_of_application(&mut self.tx, application.id, self.now).await?;
         }
         self.store_application(&mut application).await?;
@@ -138,7 +139,7 @@ impl Change {
     /// All tokens issued so far are dead; the secrets go on obtaining new ones.
     pub async fn revoke_application_tokens(&mut self, id: &str) -> Result<Application, Error> {
         let before = self.application(id).await?;
-        self.revokes_of(&before);
+        self.revokes = Some(Revokes::Application(before.clone()));
         let mut application = before.clone();
         client_secrets::raise_generations_of_application(&mut self.tx, application.id, self.now).await?;
         self.store_application(&mut application).await?;
@@ -148,7 +149,7 @@ impl Change {
 
     pub async fn delete_application(&mut self, id: &str) -> Result<(), Error> {
         let application = self.application(id).await?;
-        self.revokes_of(&application);
+        self.revokes = Some(Revokes::Application(application.clone()));
         applications::delete(&mut self.tx, application.organization_id, application.id, self.now).await?;
         self.note_application("connect_application.deleted", &application, Some(&application));
         Ok(())
@@ -162,7 +163,7 @@ impl Change {
         let mut application = Application { status, ..before.clone() };
         self.store_application(&mut application).await?;
         if status == ApplicationStatus::Disabled {
-            self.revokes_of(&before);
+            self.revokes = Some(Revokes::Application(before.clone()));
             client_secrets::raise_generations_of_application(&mut self.tx, application.id, self.now).await?;
         }
         self.note_application(event, &application, Some(&before));

@@ -17,14 +17,20 @@ use crate::storage::{installation, resource_servers};
 
 /// The longest that an answer is held back until its revocation is published.
 pub const MAX_WAIT: Duration = Duration::from_secs(10);
+/// The most that a commit takes after what it promises was written down.
+const COMMIT: Duration = Duration::from_millis(500);
 
-/// Whose tokens a change makes worthless, and when.
+/// Whose tokens a change makes worthless.
 #[derive(Clone)]
-pub(super) struct Revokes {
-    /// `None` are those of several credentials.
-    application: Option<Application>,
-    /// When the credential stops obtaining tokens, if it is not at once: its tokens then live to their end.
-    retires_at: Option<Timestamp>,
+pub(super) enum Revokes {
+    /// One application's.
+    Application(Application),
+    /// One application's, whose credential obtains tokens until then; they live to their end.
+    Later(Application, Timestamp),
+    /// API keys', which have no lifetime of their own.
+    ApiKeys,
+    /// Those of any applications and API keys.
+    Any,
 }
 
 /// The promise: the revision the revocation is published under, and when no resource server takes the tokens any more.
@@ -63,40 +69,39 @@ impl Authority {
 }
 
 impl Change {
-    /// Notes that tokens of an application are worthless from now on.
-    pub(super) fn revokes_of(&mut self, application: &Application) {
-        self.revokes = Some(Revokes { application: Some(application.clone()), retires_at: None });
-    }
-
-    /// Notes that tokens of an application obtained until then are the last of their credential.
-    pub(super) fn retires_of(&mut self, application: &Application, retires_at: Timestamp) {
-        self.revokes = Some(Revokes { application: Some(application.clone()), retires_at: Some(retires_at) });
-    }
-
-    /// Notes that tokens of whatever credentials are worthless from now on.
-    pub(super) fn revokes_any(&mut self) {
-        self.revokes = Some(Revokes { application: None, retires_at: None });
-    }
-
     /// What may be promised, if the change revokes something; known before it is committed, so that a kept answer has it too.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn bound(&mut self) -> Result<Option<Bound>, Error> {
         let Some(revokes) = self.revokes.clone() else { return Ok(None) };
+        // A large change takes its time: what is promised is counted from its end.
+        let rev = self.chain_events().await?;
         let head = installation::status_head(&mut self.tx).await?;
         let servers = resource_servers::all(&mut self.tx).await?;
-        let profile = self.authority.deployment.status;
-        let unenforced_until = Timestamp::from_millis(head.unenforced_until);
-        let last = match revokes.retires_at {
-            Some(retires_at) => retires_at + lifetime(&servers, revokes.application.as_ref(), self.now, false),
-            None => self.now + lifetime(&servers, revokes.application.as_ref(), self.now, true),
+        let now = self.authority.clock.now();
+        let last = match &revokes {
+            Revokes::Later(application, retires_at) => *retires_at + longest_ever(&servers, application),
+            Revokes::Application(application) => now + longest(&servers, Some(application), now),
+            Revokes::ApiKeys => now + longest(&servers, None, now),
+            Revokes::Any => now + longest_unenforced(&servers),
         };
-        let effective_by = last.max(unenforced_until).max(self.now + profile.max_staleness + CLOCK_DIFFERENCE);
-        // The change's first event has the next place in the chain.
-        let rev = head.rev + 1;
+        let silence = self.authority.deployment.status.max_staleness + CLOCK_DIFFERENCE;
+        let effective_by = last.max(Timestamp::from_millis(head.unenforced_until)).max(now + silence + COMMIT);
         let id = format!("{}.{rev}", head.status_epoch.unwrap_or_default());
         Ok(Some(Bound { rev, id, effective_by_ms: effective_by.millis() }))
+    }
+
+    /// Notes what verifiers are told to bear. One that was cut off before it heard of a shorter time bears the longer one.
+    pub(super) async fn note_max_staleness(&mut self) -> Result<(), Error> {
+        let now = self.authority.deployment.status.max_staleness;
+        let millis = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+        let before = installation::replace_max_staleness(&mut self.tx, millis).await?;
+        if before > millis {
+            let borne = Duration::from_millis(u64::try_from(before).unwrap_or(0)) + CLOCK_DIFFERENCE;
+            installation::set_unenforced_until(&mut self.tx, self.now + borne).await?;
+        }
+        Ok(())
     }
 
     /// Notes, before resource servers change, how long a token may live that none of those that follow revocations will see.
@@ -109,22 +114,35 @@ impl Change {
     }
 }
 
-/// The longest that a token made now may live: all of them, or only those for resource servers that revocation does not reach.
-fn lifetime(servers: &[ResourceServer], application: Option<&Application>, now: Timestamp, unenforced: bool) -> Duration {
-    let resources = application.and_then(|application| application.resources.as_ref());
-    let may = |server: &&ResourceServer| resources.is_none_or(|own| own.contains(&server.identifier));
+/// The longest that a token of an application, or of an API key, made now may live with a verifier that revocation does not reach.
+fn longest(servers: &[ResourceServer], application: Option<&Application>, now: Timestamp) -> Duration {
     let own = application.and_then(|application| application.access_token_ttl);
-    let of = |asked: Option<u32>, enforcing: bool| {
-        asked.unwrap_or(DEFAULT_ACCESS_TOKEN_TTL).clamp(MIN_ACCESS_TOKEN_TTL, max_access_token_ttl(enforcing))
-    };
-    let concerned = servers.iter().filter(may).filter(|server| !(unenforced && server.status_enforcing));
-    let longest = concerned.map(|server| of([own, server.access_token_ttl].into_iter().flatten().min(), server.status_enforcing)).max();
+    let of = |asked: Option<u32>| asked.unwrap_or(DEFAULT_ACCESS_TOKEN_TTL).clamp(MIN_ACCESS_TOKEN_TTL, MAX_ACCESS_TOKEN_TTL);
+    let concerned = servers.iter().filter(|server| !server.status_enforcing && may(application, server));
+    let longest = concerned.map(|server| of([own, server.access_token_ttl].into_iter().flatten().min())).max();
     // While no resource server is registered, tokens are for the issuer itself.
-    let longest = longest.or(servers.is_empty().then(|| of(own, false)));
-    let Some(longest) = longest else { return Duration::ZERO };
+    let Some(longest) = longest.or(servers.is_empty().then(|| of(own))) else { return Duration::ZERO };
     // Its own setting may have been a longer one a moment ago.
     let changed = application.is_some_and(|application| {
         application.version > 1 && application.updated_at + Duration::from_secs(u64::from(MAX_ACCESS_TOKEN_TTL)) > now
     });
-    Duration::from_secs(u64::from(if changed { longest.max(MAX_ACCESS_TOKEN_TTL) } else { longest }))
+    Duration::from_secs(u64::from(if changed { MAX_ACCESS_TOKEN_TTL } else { longest }))
+}
+
+/// The same whatever the application asks for.
+fn longest_unenforced(servers: &[ResourceServer]) -> Duration {
+    let of = |server: &ResourceServer| server.access_token_ttl.unwrap_or(MAX_ACCESS_TOKEN_TTL).min(MAX_ACCESS_TOKEN_TTL);
+    let longest = servers.iter().filter(|server| !server.status_enforcing).map(of).max();
+    let longest = longest.or(servers.is_empty().then_some(MAX_ACCESS_TOKEN_TTL));
+    longest.map_or(Duration::ZERO, |seconds| Duration::from_secs(u64::from(seconds)))
+}
+
+/// The longest that any token of an application may live, whatever is set until it is made.
+fn longest_ever(servers: &[ResourceServer], application: &Application) -> Duration {
+    let enforcing = servers.iter().any(|server| server.status_enforcing && may(Some(application), server));
+    Duration::from_secs(u64::from(max_access_token_ttl(enforcing)))
+}
+
+fn may(application: Option<&Application>, server: &ResourceServer) -> bool {
+    application.and_then(|application| application.resources.as_ref()).is_none_or(|own| own.contains(&server.identifier))
 }

@@ -32,6 +32,8 @@ pub struct Change {
     events: Vec<NewEvent>,
     /// Whose tokens it makes worthless.
     pub(super) revokes: Option<Revokes>,
+    /// The place in the chain of its first event.
+    first_rev: Option<i64>,
     kept: Option<KeptIdempotency>,
     _in_flight: Option<InFlightGuard>,
 }
@@ -75,6 +77,7 @@ impl Authority {
             source_ip: call.source_ip.map(|address| address.to_string()),
             events: Vec::new(),
             revokes: None,
+            first_rev: None,
             kept,
             _in_flight: in_flight,
         })))
@@ -95,6 +98,7 @@ impl Authority {
             source_ip: None,
             events: Vec::new(),
             revokes: None,
+            first_rev: None,
             kept: None,
             _in_flight: None,
         })
@@ -161,11 +165,13 @@ impl Change {
         Ok(())
     }
 
-    async fn chain_events(&mut self) -> Result<(), Error> {
-        if self.events.is_empty() {
-            return Ok(());
-        }
+    /// Writes the events noted so far; answers the place of the change's first, which is that of all it revokes.
+    pub(super) async fn chain_events(&mut self) -> Result<i64, Error> {
         let mut head = installation::head(&mut self.tx).await?;
+        let first = *self.first_rev.get_or_insert(head.rev + 1);
+        if self.events.is_empty() {
+            return Ok(first);
+        }
         for event in std::mem::take(&mut self.events) {
             self.demand_acted_in(event.organization_id)?;
             let id: EventId = self.authority.random.id(self.now);
@@ -191,6 +197,7 @@ impl Change {
             head.event_hash = row.hash();
             events::insert(&mut self.tx, &row, &head.event_hash).await?;
         }
-        Ok(installation::move_head(&mut self.tx, &head).await?)
+        installation::move_head(&mut self.tx, &head).await?;
+        Ok(first)
     }
 }

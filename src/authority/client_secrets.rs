@@ -4,6 +4,7 @@ use serde_json::json;
 use super::Authority;
 use super::acting::demand_admin;
 use super::applications::NAME as APPLICATION;
+use super::bound::Revokes;
 use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
@@ -55,7 +56,7 @@ impl Change {
             let message = "this is the application's last live secret: create another first, or delete it with ?force=true";
             return Err(Error::conflict("last_live_secret", message));
         }
-        self.revokes_of(&application);
+        self.revokes = Some(Revokes::Application(application.clone()));
         client_secrets::delete(&mut self.tx, stored.secret.id, self.now).await?;
         self.note_secret("connect_application_secret.deleted", &stored.secret, Some(&stored.secret));
         self.store_application(&mut application).await

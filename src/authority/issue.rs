@@ -98,6 +98,10 @@ impl Authority {
         let now = self.clock.now();
         let audience = target.identifier(issuer);
         let scope = grant(&catalogue, holder.scope, request.scope.as_ref(), audience)?;
+        // A user's key without permissions acts as its user does: one that was narrowed must not seem to be one.
+        if scope.is_none() && !holder.scope.is_empty() && matches!(holder.principal, Principal::User { .. }) {
+            return Err(IssueError::InvalidScope);
+        }
         let left = holder.ends_at.map_or(u64::MAX, |end| end.seconds().saturating_sub(now.seconds()));
         let expires_in = u64::from(target.lifetime(holder.access_token_ttl)).min(left);
         let claims = AccessToken {

@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::Authority;
 use super::acting::demand_admin;
+use super::bound::Revokes;
 use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
@@ -100,7 +101,7 @@ impl Change {
         let organization = self.organization(id).await?;
         self.demand_installation()?;
         self.end_everything_of(&organization).await?;
-        self.revokes_any();
+        self.revokes = Some(Revokes::Any);
         organizations::delete(&mut self.tx, organization.id, self.now).await?;
         self.note_organization("organization.deleted", &organization, Some(&organization));
         Ok(())
@@ -138,7 +139,7 @@ impl Change {
         let mut organization = Organization { status, ..before.clone() };
         self.store_organization(&mut organization).await?;
         if status == OrganizationStatus::Suspended {
-            self.revokes_any();
+            self.revokes = Some(Revokes::Any);
             client_secrets::raise_generations_of_organization(&mut self.tx, organization.id, self.now).await?;
             api_keys::raise_generations_of_organization(&mut self.tx, organization.id, self.now).await?;
         }

@@ -76,8 +76,10 @@ impl Authority {
         let known = self.status.seen();
         let mut tx = self.database.read().await?;
         let head = installation::status_head(&mut tx).await?;
-        let new = revocations::after(&mut tx, known.as_ref().map_or(-1, |known| known.rev), as_of).await?;
+        let mut new = revocations::after(&mut tx, known.as_ref().map_or(-1, |known| known.rev), as_of).await?;
         drop(tx);
+        // What was committed after the head was read comes with the next round.
+        new.retain(|revocation| revocation.rev <= head.rev);
         let epoch = match known {
             Some(known) => known.epoch,
             None => head.status_epoch.unwrap_or_default().into(),
@@ -94,12 +96,12 @@ impl Authority {
             self.status.purge(as_of);
             turn.purged = Some(as_of);
         }
-        self.tell(&mut turn, &seen)?;
+        self.tell(&mut turn, &seen).await?;
         Ok(seen)
     }
 
     /// A frame goes out when there is something new, or when the heartbeat is due.
-    fn tell(&self, turn: &mut Turn, seen: &Seen) -> Result<(), Error> {
+    async fn tell(&self, turn: &mut Turn, seen: &Seen) -> Result<(), Error> {
         let fingerprint = self.ring.snapshot().fingerprint.clone();
         let Some(at) = turn.at else {
             *turn = Turn { rev: seen.rev, fingerprint, at: Some(seen.as_of), purged: turn.purged };
@@ -109,31 +111,39 @@ impl Authority {
         let news = self.status.count(turn.rev + 1..seen.rev + 1);
         let due = at + self.deployment.status.heartbeat.saturating_sub(2 * GATHER) <= seen.as_of;
         if news == 0 && fingerprint == turn.fingerprint && !due {
+            // There is nothing to tell, so it is told.
+            self.status.advance(seen.rev, self.clock.now());
             return Ok(());
         }
-        let message = match self.frame(turn.rev, seen)? {
+        let message = match self.frame(turn.rev, seen, MAX_FRAME_ENTRIES)? {
             Some(frame) => Message::Frame { id: self.id(seen), frame },
             None => Message::Reset,
         };
+        if matches!(message, Message::Reset) {
+            self.publisher.documents.forget_snapshot().await;
+        }
         self.status.publish(message, seen.rev, self.clock.now());
         *turn = Turn { rev: seen.rev, fingerprint, at: Some(seen.as_of), purged: turn.purged };
         Ok(())
     }
 
     /// A signed frame of everything after `prev`; `None` when that is too much for one.
-    pub(super) fn frame(&self, prev: i64, seen: &Seen) -> Result<Option<String>, Error> {
-        if self.status.count(prev + 1..seen.rev + 1) > MAX_FRAME_ENTRIES {
+    pub(super) fn frame(&self, prev: i64, seen: &Seen, most: usize) -> Result<Option<String>, Error> {
+        if self.status.count(prev.saturating_add(1)..seen.rev + 1) > most {
             return Ok(None);
         }
-        let entries = self.status.entries(prev + 1..seen.rev + 1);
+        let entries = self.status.entries(prev.saturating_add(1)..seen.rev + 1);
         let set = entries.set();
         let frame = Frame { prev, publication: self.publication(seen, entries.tokens), set };
         self.sign_status(SECURITY_EVENT, &frame.into_claims(&self.deployment.issuer)).map(Some)
     }
 
     /// A signed snapshot of everything.
-    pub(super) fn snapshot(&self, seen: &Seen, everything: Entries) -> Result<String, Error> {
-        let snapshot = Snapshot::new(self.publication(seen, everything.tokens), everything.indexes);
+    pub(super) async fn snapshot(&self, seen: &Seen, everything: Entries) -> Result<String, Error> {
+        let publication = self.publication(seen, everything.tokens);
+        // Compressing a million entries takes a while.
+        let packing = tokio::task::spawn_blocking(move || Snapshot::new(publication, everything.indexes));
+        let snapshot = packing.await.map_err(Error::internal)?;
         self.sign_status(SECURITY_EVENT, &snapshot.into_claims(&self.deployment.issuer))
     }
 

@@ -16,7 +16,7 @@ use crate::domain::resource_server::{NewResourceServer, ResourceServer, Resource
 use crate::domain::revocation::kept_for;
 use crate::domain::signing_key::KeyLine;
 use crate::domain::timestamp::Timestamp;
-use crate::storage::{applications, permissions, resource_servers, revocations};
+use crate::storage::{api_keys, applications, permissions, resource_servers, revocations};
 
 const NAME: &str = "resource server";
 
@@ -59,8 +59,8 @@ impl Change {
             version: 1,
         };
         self.check_lifetime(&server).await?;
-        if applications::any(&mut self.tx).await? {
-            // Those were for the issuer itself, until now.
+        if applications::any(&mut self.tx).await? || api_keys::any(&mut self.tx).await? {
+            // Their tokens were for the issuer itself, until now.
             self.note_unenforced_tokens().await?;
         }
         if server.default {
@@ -109,7 +109,8 @@ impl Change {
         Ok(server)
     }
 
-    /// Its tokens are not active any more. One that an application or a permission names stays.
+    /// Its tokens are not active any more; its verifiers, should they still run, take them to their end: nobody's credential was revoked. One that
+    /// an application or a permission names stays.
     pub async fn remove_resource_server(&mut self, id: &str) -> Result<(), Error> {
         let server = self.resource_server(id).await?;
         if applications::any_names_resource(&mut self.tx, &server.identifier).await? {

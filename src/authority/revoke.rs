@@ -11,6 +11,9 @@ use crate::domain::event::{NewEvent, Subject};
 use crate::domain::timestamp::Timestamp;
 use crate::storage::revoked_tokens;
 
+/// How many tokens of one credential are revoked one by one at the most.
+const MAX_PER_CREDENTIAL: i64 = 1000;
+
 /// Why a token was not revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeError {
@@ -18,6 +21,11 @@ pub enum RevokeError {
     #[error("the token was issued to another client")]
     NotYours,
     /// RFC 7009 §2.2.1: this endpoint does not revoke API keys.
+    /// Each is told to every verifier until it expires, so there is an end to them.
+    #[error(
+        "{MAX_PER_CREDENTIAL} tokens of this credential are revoked one by one already: revoke all it has, or its tokens as they expire"
+    )]
+    TooMany,
     #[error("an API key is revoked with DELETE /api_keys/{{id}}")]
     ApiKey,
     #[error(transparent)]
@@ -40,7 +48,10 @@ impl Authority {
         }
         let expires_at = Timestamp::from_millis(i64::try_from(claims.exp).unwrap_or(i64::MAX / 1000).saturating_mul(1000));
         let mut change = self.begin_as(asker.actor()).await?;
-        if revoked_tokens::insert(&mut change.tx, &claims.jti, expires_at).await.map_err(Error::from)? {
+        if revoked_tokens::count_of(&mut change.tx, &claims.cred).await.map_err(Error::from)? >= MAX_PER_CREDENTIAL {
+            return Err(RevokeError::TooMany);
+        }
+        if revoked_tokens::insert(&mut change.tx, &claims.jti, &claims.cred, expires_at).await.map_err(Error::from)? {
             change.note(NewEvent {
                 event: "token.revoked".into(),
                 organization_id: claims.org_id.parse().ok(),

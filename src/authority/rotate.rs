@@ -1,4 +1,5 @@
 //! Rotation: a new secret beside the old ones, which retire after an overlap that runs from now or from the new one's first use.
+use super::bound::Revokes;
 use super::change::Change;
 use super::client_secrets::RevealedSecret;
 use super::error::Error;
@@ -24,7 +25,7 @@ impl Change {
         self.write_first_uses(&application).await?;
         let at_once = rotation.from == OverlapFrom::Now && rotation.overlap.is_zero();
         if at_once {
-            self.revokes_of(&application);
+            self.revokes = Some(Revokes::Application(application.clone()));
         } else {
             self.check_room(&application, 1).await?;
         }
@@ -47,7 +48,7 @@ impl Change {
             self.note_secret("connect_application_secret.retiring", &secret, Some(&before));
         }
         if let (false, OverlapFrom::Now, false) = (at_once, rotation.from, retiring.is_empty()) {
-            self.retires_of(&application, self.now + rotation.overlap);
+            self.revokes = Some(Revokes::Later(application.clone(), self.now + rotation.overlap));
         }
         self.store_application(&mut application).await?;
         Ok(Rotated { revealed, retiring })
@@ -62,7 +63,7 @@ impl Change {
         let Some(successor) = successor else {
             return Err(Error::conflict("nothing_to_cancel", "no secret of this application is retiring"));
         };
-        self.revokes_of(&application);
+        self.revokes = Some(Revokes::Application(application.clone()));
         for stored in live {
             let before = stored.secret;
             if before.id.to_string() == successor {

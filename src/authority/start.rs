@@ -148,6 +148,7 @@ async fn found(
         installation::set_status_epoch(&mut change.tx, &new_epoch(&authority.random)?).await?;
     }
     change.ensure_active_key(KeyLine::STATUS).await?;
+    change.note_max_staleness().await?;
     match preset {
         Some(preset) => change.ensure_preset_key(preset).await?,
         None => {

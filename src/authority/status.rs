@@ -10,20 +10,24 @@ use tokio::sync::{Mutex, broadcast};
 
 use super::Authority;
 use super::error::Error;
+use super::publish::MAX_FRAME_ENTRIES;
 use crate::domain::timestamp::Timestamp;
 pub use crate::status::Message;
 use crate::status::Seen;
 use crate::status::bits::pack;
 
+/// The most entries of a frame that only one listener is sent; more is in the snapshot, which is made for all.
+const MAX_CATCH_UP_ENTRIES: usize = 1024;
 /// How far back a frame of a slot reaches.
 const SLOT_COVERS: Duration = Duration::from_secs(5);
 /// How long a slot may be asked for after its time.
 const SLOTS_KEPT: u64 = 5;
 /// How long whoever asks for the next slot waits at the most.
 const SLOT_WAIT: Duration = Duration::from_secs(1);
-const SLOT_POLL: Duration = Duration::from_millis(20);
 /// A snapshot serves whoever asks for this long.
 const SNAPSHOT_SERVES: Duration = Duration::from_secs(1);
+/// With news it is made again, at most this often.
+const SNAPSHOT_AT_MOST: Duration = Duration::from_millis(250);
 /// A changed list is signed again at most this often, an unchanged one at least that often.
 const LIST_AT_MOST: Duration = Duration::from_millis(250);
 const LIST_AT_LEAST: Duration = Duration::from_secs(30);
@@ -33,14 +37,23 @@ const LIST_TTL: u64 = 5;
 /// The media type's subtype, which is the token's `typ` too.
 pub const STATUS_LIST_TYPE: &str = "statuslist+jwt";
 
-/// Slots that were answered: whoever asks again gets the same bytes.
-pub(super) type Slots = Mutex<BTreeMap<u64, Bytes>>;
+/// Slots that were answered: whoever asks again gets the same bytes, or is sent to the snapshot again.
+pub(super) type Slots = Mutex<BTreeMap<u64, Option<Bytes>>>;
 
 /// What is signed once for many.
 #[derive(Default)]
 pub(super) struct Documents {
+    /// Held while a snapshot is made: there is never more than one under way.
+    building: Mutex<()>,
     snapshot: Mutex<Option<(Seen, Bytes)>>,
     lists: Mutex<BTreeMap<u64, StatusList>>,
+}
+
+impl Documents {
+    /// What listeners are sent to the snapshot for is not in the one at hand.
+    pub(super) async fn forget_snapshot(&self) {
+        *self.snapshot.lock().await = None;
+    }
 }
 
 /// A status list as it is served.
@@ -98,7 +111,7 @@ impl Authority {
             Some(id) => id.rsplit_once('.').filter(|(epoch, _)| **epoch == *seen.epoch).and_then(|(_, rev)| rev.parse().ok()),
         };
         let first = match prev.filter(|prev| *prev <= seen.rev) {
-            Some(prev) => self.frame(prev, &seen)?,
+            Some(prev) => self.frame(prev, &seen, MAX_CATCH_UP_ENTRIES)?,
             None => None,
         };
         Ok((first.map_or(Message::Reset, |frame| Message::Frame { id: self.id(&seen), frame }), feed))
@@ -113,7 +126,7 @@ impl Authority {
         if *epoch != *seen.epoch || rev > seen.rev {
             return Ok(None);
         }
-        self.frame(rev, &seen)
+        self.frame(rev, &seen, MAX_CATCH_UP_ENTRIES)
     }
 
     /// The frame of one second: as of its beginning or later, and five seconds back. Everyone gets the same one.
@@ -126,21 +139,21 @@ impl Authority {
         if begins > now + SLOT_WAIT || slot + SLOTS_KEPT < now.seconds() {
             return Err(SlotError::OutOfReach);
         }
-        while self.clock.now() < begins {
-            tokio::time::sleep(SLOT_POLL).await;
+        while let wait @ 1.. = begins.since(self.clock.now()).as_millis() {
+            tokio::time::sleep(Duration::from_millis(u64::try_from(wait).unwrap_or(0))).await;
         }
         let mut slots = self.publisher.slots.lock().await;
         if let Some(frame) = slots.get(&slot) {
-            return Ok(frame.clone());
+            return frame.clone().ok_or(SlotError::TooMuch);
         }
         let seen = self.observe().await?;
         let prev = self.status.rev_at(begins - SLOT_COVERS).unwrap_or(seen.rev);
-        let frame = Bytes::from(self.frame(prev, &seen)?.ok_or(SlotError::TooMuch)?);
+        let frame = self.frame(prev, &seen, MAX_FRAME_ENTRIES)?.map(Bytes::from);
         slots.insert(slot, frame.clone());
         while slots.len() as u64 > SLOTS_KEPT + 2 {
             slots.pop_first();
         }
-        Ok(frame)
+        frame.ok_or(SlotError::TooMuch)
     }
 
     /// Everything that is revoked, signed, at most a second old.
@@ -148,18 +161,19 @@ impl Authority {
     /// # Errors
     /// [`Error`].
     pub async fn status_snapshot(&self) -> Result<Bytes, Error> {
-        let mut kept = self.publisher.documents.snapshot.lock().await;
+        let _building = self.publisher.documents.building.lock().await;
+        let kept = self.publisher.documents.snapshot.lock().await.clone();
         let now = self.clock.now();
-        if let Some((seen, snapshot)) = &*kept
-            && seen.as_of + SNAPSHOT_SERVES > now
-            && self.status.count(seen.rev + 1..i64::MAX) == 0
-        {
-            return Ok(snapshot.clone());
+        if let Some((seen, snapshot)) = kept {
+            let news = self.status.count(seen.rev + 1..i64::MAX) > 0;
+            if seen.as_of + if news { SNAPSHOT_AT_MOST } else { SNAPSHOT_SERVES } > now {
+                return Ok(snapshot);
+            }
         }
         let seen = self.observe().await?;
         let everything = self.status.entries(i64::MIN..seen.rev + 1);
-        let snapshot = Bytes::from(self.snapshot(&seen, everything)?);
-        *kept = Some((seen, snapshot.clone()));
+        let snapshot = Bytes::from(self.snapshot(&seen, everything).await?);
+        *self.publisher.documents.snapshot.lock().await = Some((seen, snapshot.clone()));
         Ok(snapshot)
     }
 
@@ -168,14 +182,20 @@ impl Authority {
     /// # Errors
     /// [`Error`].
     pub async fn status_list(&self, list: u64) -> Result<Option<StatusList>, Error> {
-        let seen = self.seen().await?;
+        let mut lists = self.publisher.documents.lists.lock().await;
+        let now = self.clock.now();
+        let seen = match self.seen().await? {
+            // What would be signed has expired: the store is asked, or says that it cannot be.
+            seen if seen.as_of + Duration::from_secs(LIST_LIFETIME) <= now => self.observe().await?,
+            seen => seen,
+        };
         if list >= seen.lists {
             return Ok(None);
         }
-        let mut lists = self.publisher.documents.lists.lock().await;
         if let Some(kept) = lists.get(&list) {
-            let serves = if self.status.list_changed_at(list) == kept.changed_at { LIST_AT_LEAST } else { LIST_AT_MOST };
-            if kept.as_of + serves > self.clock.now() {
+            let unchanged = self.status.list_changed_at(list) == kept.changed_at;
+            let serves = if unchanged { LIST_AT_LEAST } else { LIST_AT_MOST };
+            if kept.as_of + serves > now || (unchanged && kept.as_of == seen.as_of) {
                 return Ok(Some(kept.clone()));
             }
         }
@@ -192,7 +212,7 @@ impl Authority {
             epoch: &seen.epoch,
         };
         let token = Bytes::from(self.sign_status(STATUS_LIST_TYPE, &claims)?);
-        let tag = format!("{}.{}.{}", seen.epoch, seen.rev, seen.as_of.millis());
+        let tag = format!("{}.{}.{}", seen.epoch, changed_at, seen.as_of.millis());
         let served = StatusList { token, tag, changed_at, as_of: seen.as_of };
         lists.insert(list, served.clone());
         Ok(Some(served))

@@ -19,7 +19,7 @@ use super::connection::{Deadlines, Phase, Streams};
 use super::source::Peer;
 
 /// How many connections are open at once; more wait in the listener's queue.
-const MAX_CONNECTIONS: usize = 8192;
+const MAX_CONNECTIONS: usize = 16_384;
 /// Longer heads are refused by the parser (431); shorter ones by `hygiene`, with all headers.
 const MAX_HEAD_BYTES: usize = 96 * 1024;
 /// How long requests that run may go on after a stop was asked for.

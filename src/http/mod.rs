@@ -18,6 +18,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 use url::Url;
@@ -27,6 +28,9 @@ use crate::authority::Authority;
 pub use hygiene::{Panicked, keep};
 pub use source::TrustedProxies;
 
+/// How many feeds of revocations are open at once.
+const MAX_FEEDS: usize = 12_288;
+
 /// What every handler is given.
 pub struct App {
     pub authority: Arc<Authority>,
@@ -34,11 +38,20 @@ pub struct App {
     pub metrics: metrics::Metrics,
     pub throttle: oauth::throttle::Throttle,
     pub drain: drain::Drain,
+    /// Room for feeds: they stay, and must leave some for whoever comes and goes.
+    pub feeds: Arc<Semaphore>,
 }
 
 impl App {
     pub fn new(authority: Arc<Authority>, trusted_proxies: TrustedProxies) -> Arc<Self> {
-        Arc::new(Self { authority, trusted_proxies, metrics: Default::default(), throttle: Default::default(), drain: Default::default() })
+        Arc::new(Self {
+            authority,
+            trusted_proxies,
+            metrics: Default::default(),
+            throttle: Default::default(),
+            drain: Default::default(),
+            feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
+        })
     }
 }
 

@@ -129,6 +129,13 @@ impl Status {
 
     /// Tells every listener, of everything up to `rev`.
     pub fn publish(&self, message: Message, rev: i64, now: Timestamp) {
+        // Nobody need be listening.
+        let _ = self.feed.send(Arc::new(message));
+        self.advance(rev, now);
+    }
+
+    /// Notes that everything up to `rev` is told.
+    pub fn advance(&self, rev: i64, now: Timestamp) {
         let mut revocations = self.revocations.write().unwrap_or_else(PoisonError::into_inner);
         if revocations.publications.back().is_none_or(|(last, _)| *last < rev) {
             revocations.publications.push_back((rev, now));
@@ -137,8 +144,6 @@ impl Status {
             }
         }
         drop(revocations);
-        // Nobody need be listening.
-        let _ = self.feed.send(Arc::new(message));
         self.published.send_if_modified(|published| {
             let newer = *published < rev;
             *published = rev.max(*published);

@@ -115,6 +115,13 @@ macro_rules! select_uncounted {
     };
 }
 
+/// Whether there is any.
+pub async fn any(tx: &mut Tx) -> Result<bool> {
+    let sql = "SELECT id FROM api_key LIMIT 1";
+    let id: Option<String> = on!(tx, |connection| sqlx::query_scalar(sql).fetch_optional(connection))?;
+    Ok(id.is_some())
+}
+
 pub async fn find(tx: &mut Tx, reach: Reach, id: &str, now: Timestamp) -> Result<Option<StoredApiKey>> {
     let sql = select!("api_key.id = $2 AND (CAST($3 AS TEXT) IS NULL OR api_key.organization_id = $3)");
     let own = reach.organization().map(|id| id.to_string());

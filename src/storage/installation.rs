@@ -1,4 +1,6 @@
 //! The head of the chain and what the master key seals.
+use chancery_verifier::StatusIndex;
+
 use super::{Result, Tx, on};
 use crate::domain::timestamp::Timestamp;
 
@@ -47,7 +49,17 @@ pub async fn set_status_epoch(tx: &mut Tx, epoch: &str) -> Result<()> {
 
 /// The next start gives the database another name.
 pub async fn end_status_epoch(tx: &mut Tx) -> Result<()> {
-    on!(tx, |connection| sqlx::query("UPDATE head SET status_epoch = NULL WHERE id = 1").execute(connection)).map(drop)
+    // Numbers were given out since the backup that it knows nothing of: none may be given out again, so there is a jump by more than a list.
+    let sql = "UPDATE head SET status_epoch = NULL, next_status_index = (next_status_index / $1 + 2) * $1 WHERE id = 1";
+    let per_list = i64::try_from(StatusIndex::PER_LIST).unwrap_or(i64::MAX);
+    on!(tx, |connection| sqlx::query(sql).bind(per_list).execute(connection)).map(drop)
+}
+
+/// What verifiers are told to bear from now on; answers what they were told before.
+pub async fn replace_max_staleness(tx: &mut Tx, millis: i64) -> Result<i64> {
+    let before: i64 = on!(tx, |connection| sqlx::query_scalar("SELECT max_staleness_ms FROM head WHERE id = 1").fetch_one(connection))?;
+    on!(tx, |connection| sqlx::query("UPDATE head SET max_staleness_ms = $1 WHERE id = 1").bind(millis).execute(connection))?;
+    Ok(before)
 }
 
 /// It never becomes earlier.

@@ -20,11 +20,18 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<RevokedToken>> {
 }
 
 /// Whether it was not revoked before.
-pub async fn insert(tx: &mut Tx, jti: &str, expires_at: Timestamp) -> Result<bool> {
-    let sql = "INSERT INTO revoked_token (jti, expires_at, rev) SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), head.rev + 1 FROM head \
+pub async fn insert(tx: &mut Tx, jti: &str, cred: &str, expires_at: Timestamp) -> Result<bool> {
+    let sql = "INSERT INTO revoked_token (jti, expires_at, cred, rev) \
+               SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT), head.rev + 1 FROM head \
                WHERE head.id = 1 ON CONFLICT (jti) DO NOTHING RETURNING jti";
-    let new: Option<String> = on!(tx, |connection| sqlx::query_scalar(sql).bind(jti).bind(expires_at.millis()).fetch_optional(connection))?;
+    let new: Option<String> =
+        on!(tx, |connection| sqlx::query_scalar(sql).bind(jti).bind(expires_at.millis()).bind(cred).fetch_optional(connection))?;
     Ok(new.is_some())
+}
+
+/// How many tokens of a credential are revoked one by one.
+pub async fn count_of(tx: &mut Tx, cred: &str) -> Result<i64> {
+    on!(tx, |connection| sqlx::query_scalar("SELECT COUNT(*) FROM revoked_token WHERE cred = $1").bind(cred).fetch_one(connection))
 }
 
 pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<()> {

@@ -207,10 +207,11 @@ fn idempotency(headers: &HeaderMap, request: &[&[u8]]) -> Result<Option<Idempote
 
 /// RFC 7240 §4.3: `Prefer: wait=2`. A preference that cannot be read is as good as none.
 fn wait(headers: &HeaderMap) -> Option<u64> {
-    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split([',', ';']));
-    let mut waits =
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let preferences = preferences.map(|preference| preference.split(';').next().unwrap_or_default());
+    let waits =
         preferences.filter_map(|preference| preference.split_once('=')).filter(|(name, _)| name.trim().eq_ignore_ascii_case("wait"));
-    waits.next().and_then(|(_, seconds)| seconds.trim().trim_matches('"').parse().ok())
+    waits.filter_map(|(_, seconds)| seconds.trim().trim_matches('"').parse().ok()).next()
 }
 
 /// RFC 9110 §13.1.1, for the entity tags we give: a quoted version. `*` matches whatever exists.

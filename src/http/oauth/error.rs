@@ -17,6 +17,8 @@ pub enum OauthError {
     InvalidClient(String),
     /// 429, for a source that failed too often.
     TooManyFailures,
+    /// 429: so many tokens of one credential are revoked one by one that the next must wait for one of them to expire.
+    TooManyRevocations,
     UnsupportedGrantType,
     InvalidScope(&'static str),
     InvalidTarget(&'static str),
@@ -44,6 +46,11 @@ impl OauthError {
             Self::TooManyFailures => {
                 (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", "too many failed attempts from this address")
             }
+            Self::TooManyRevocations => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "temporarily_unavailable",
+                "1000 tokens of this credential are revoked one by one: have all its tokens revoked at once, or wait until some expire",
+            ),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type", "grant_type must be client_credentials"),
             Self::InvalidScope(why) => (StatusCode::BAD_REQUEST, "invalid_scope", why),
             Self::InvalidTarget(why) => (StatusCode::BAD_REQUEST, "invalid_target", why),
@@ -83,7 +90,7 @@ impl IntoResponse for OauthError {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
         match &self {
-            Self::Unavailable(_) | Self::TooManyFailures => {
+            Self::Unavailable(_) | Self::TooManyFailures | Self::TooManyRevocations => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::Body(error) if error.closes() => {

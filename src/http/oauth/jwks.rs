@@ -1,7 +1,7 @@
 //! The JWK sets (RFC 7517 §5), from memory: that of access tokens, and that of what tells of revocations.
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -22,20 +22,29 @@ pub struct KeySet {
 }
 
 /// Never an empty set: a verifier would forget every key it knows (case 219).
-pub async fn jwks(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    answer(&app.authority.ring.snapshot().tokens, &headers)
+pub async fn jwks(State(app): State<Arc<App>>, query: RawQuery, headers: HeaderMap) -> Response {
+    let ring = app.authority.ring.snapshot();
+    answer(&ring.tokens, cache(&query, &ring.fingerprint), &headers)
 }
 
 /// The keys of frames, snapshots and status lists. They stand apart: a stock verifier takes any key of `jwks_uri`, whatever it is for.
-pub async fn status_jwks(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    answer(&app.authority.ring.snapshot().status, &headers)
+pub async fn status_jwks(State(app): State<Arc<App>>, query: RawQuery, headers: HeaderMap) -> Response {
+    let ring = app.authority.ring.snapshot();
+    answer(&ring.status, cache(&query, &ring.fingerprint), &headers)
 }
 
-fn answer(published: &PublishedKeys, headers: &HeaderMap) -> Response {
+/// Who asks for a version must not be given another by a cache.
+fn cache(RawQuery(query): &RawQuery, fingerprint: &str) -> &'static str {
+    let query = query.as_deref().unwrap_or_default();
+    let other = form_urlencoded::parse(query.as_bytes()).any(|(name, version)| name == "v" && version != fingerprint);
+    if other { "no-store" } else { CACHE }
+}
+
+fn answer(published: &PublishedKeys, cache: &'static str, headers: &HeaderMap) -> Response {
     if published.key_set.is_empty() {
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")]).into_response();
     }
-    let tags = [(ETAG, published.etag.clone()), (CACHE_CONTROL, CACHE.to_owned())];
+    let tags = [(ETAG, published.etag.clone()), (CACHE_CONTROL, cache.to_owned())];
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     if known.map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == published.etag || tag == "*") {
         return (StatusCode::NOT_MODIFIED, tags).into_response();

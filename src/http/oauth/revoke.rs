@@ -21,6 +21,7 @@ pub async fn revoke(State(app): State<Arc<App>>, request: Request) -> Result<Hea
         Ok(()) => Ok(no_store()),
         Err(RevokeError::NotYours) => Err(OauthError::InvalidRequest("the token was issued to another client")),
         Err(RevokeError::ApiKey) => Err(OauthError::UnsupportedTokenType("an API key is revoked with DELETE /api_keys/{id}")),
+        Err(RevokeError::TooMany) => Err(OauthError::TooManyRevocations),
         Err(RevokeError::Failed(error)) => Err(error.into()),
     }
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -25,6 +26,7 @@ const FOR_A_SECOND: &str = "public, max-age=1";
 /// What one listener is still to be told.
 struct Listener {
     app: Arc<App>,
+    _room: OwnedSemaphorePermit,
     first: Option<Message>,
     feed: Receiver<Arc<Message>>,
 }
@@ -35,9 +37,13 @@ pub async fn follow(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<R
         let problem = Problem::new("stopping", "this instance is stopping: connect again");
         return Err(Stop::Problem(StatusCode::SERVICE_UNAVAILABLE, problem));
     }
+    let Ok(room) = Arc::clone(&app.feeds).try_acquire_owned() else {
+        let problem = Problem::new("too_many_feeds", "as many feeds are open as there may be: try again, or ask for slots");
+        return Err(Stop::Problem(StatusCode::SERVICE_UNAVAILABLE, problem));
+    };
     let left_off = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
     let (first, feed) = app.authority.follow_status(left_off).await?;
-    let listener = Listener { app, first: Some(first), feed };
+    let listener = Listener { app, _room: room, first: Some(first), feed };
     let events = stream::unfold(listener, |mut listener| async move {
         let event = event(&*listener.next().await?);
         Some((Ok::<_, Infallible>(event), listener))
