@@ -5,7 +5,7 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use crate::fetch::{client, fetch, secure_url};
-use crate::follow::{Following, Places, fetch_snapshot};
+use crate::follow::{Following, Places, catch_up_with_the_feed, fetch_snapshot};
 use crate::jwks::KeySetError;
 use crate::revocations::Revocations;
 use crate::verifier::{Shared, Verifier};
@@ -214,6 +214,7 @@ impl Discovery {
         if let Some(following) = &shared.following {
             let url = following.places.snapshot.to_string();
             fetch_snapshot(&shared, following).await.map_err(|reason| DiscoverError::Revocations { url, reason })?;
+            catch_up_with_the_feed(&shared, following).await;
         }
         Ok(Verifier::new(shared))
     }

@@ -182,6 +182,15 @@ pub(crate) async fn fetch_snapshot(shared: &Shared, following: &Following) -> Re
     applied.map(drop).map_err(|error| error.to_string())
 }
 
+/// What was published since the snapshot was made: one that serves many is up to a second old. The feed would bring it too, a moment later.
+pub(crate) async fn catch_up_with_the_feed(shared: &Shared, following: &Following) {
+    let left_off = following.read().left_off();
+    let position = left_off.as_deref().and_then(|id| id.rsplit_once('.')).and_then(|(epoch, rev)| Some((epoch, rev.parse().ok()?)));
+    if let Some((epoch, rev)) = position {
+        catch_up(shared, following, epoch, rev).await;
+    }
+}
+
 async fn catch_up(shared: &Shared, following: &Following, epoch: &str, rev: i64) -> bool {
     let Some(url) = below(&following.places.feed, &["after", epoch, &rev.to_string()]) else { return false };
     let Ok(document) = fetch(&shared.client, &url, MAX_PUBLICATION_BYTES).await else { return false };
