@@ -27,6 +27,7 @@ const CLOCK_DIFFERENCE: i64 = 2000;
 const SET_BACK: i64 = 250;
 /// A token without `status` is one of a version that published none: it is taken this long after `iat`, seconds.
 const UNNAMED_LIFETIME: u64 = 300;
+
 /// Where in the chain of revisions the verifier is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Position {
