@@ -3,13 +3,19 @@ CLIENTS := target/clients
 # A test that fails should fail loudly, and may say why.
 TESTS_MAY := -A clippy::unwrap_used -A clippy::expect_used -A clippy::panic -A clippy::print_stdout -A clippy::print_stderr
 
-.PHONY: run test lint bench soak clients
+# The tests whose installation runs on either database.
+ON_BOTH := api_keys behaviours client_authentication introspection_and_revocation management management_access portal rotation signing_keys \
+	status tenants token_endpoint webhooks
+
+.PHONY: run test lint bench soak clients postgres
 
 run: ## serve an authority on data/chancery.db
 	cargo run --release
 
-test: clients ## install what the tests need and run them all
+test: clients postgres ## install what the tests need and run them all, those of the store on both databases
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace; fi
+	if cargo nextest --version >/dev/null 2>&1; then tests/postgres cargo nextest run $(ON_BOTH:%=--test %); \
+		else tests/postgres cargo test $(ON_BOTH:%=--test %); fi
 	cargo test --workspace --doc
 
 # Stock OAuth clients of other languages, in the versions the tests name.
@@ -23,6 +29,10 @@ $(CLIENTS)/.installed: tests/clients/package.json tests/clients/requirements.txt
 	cp tests/clients/package.json tests/clients/clients.mjs tests/clients/workos_sdk.mjs tests/clients/status_list.mjs $(CLIENTS)/
 	cd $(CLIENTS) && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	touch $@
+
+# PostgreSQL's own programs, for throw-away clusters.
+postgres:
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || (apt-get update && apt-get install -y --no-install-recommends postgresql)
 
 lint: ## what must hold of the code beside its tests
 	cargo fmt --all --check

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::client_secrets::{read_digest, write_digest};
 use super::installation::take_status_indexes;
 use super::page::keyset;
-use super::{Result, StoreError, Tx, escape_like, life, on, revocations, stored};
+use super::{Result, StoreError, Tx, escape_like, life, on, revocations, run, stored};
 use crate::domain::api_key::{ApiKey, ApiKeyFilter, ApiKeyStatus, Owner, OwnerFilter, StatusFilter};
 use crate::domain::credential::SecretDigest;
 use crate::domain::id::{ApiKeyId, OrganizationId, UserId};
@@ -214,7 +214,7 @@ pub async fn insert(tx: &mut Tx, key: &ApiKey, digest: &SecretDigest) -> Result<
     let sql = "INSERT INTO api_key (id, organization_id, user_id, name, description, digest, obfuscated_value, permissions, generation, \
                status_index, expires_at, created_by, created_at, updated_at, version) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $12, $13)";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(key.id.to_string())
         .bind(key.owner.organization_id().to_string())
         .bind(key.owner.user_id().map(|id| id.to_string()))
@@ -229,7 +229,6 @@ pub async fn insert(tx: &mut Tx, key: &ApiKey, digest: &SecretDigest) -> Result<
         .bind(key.created_at.millis())
         .bind(key.version)
         .execute(connection))
-    .map(drop)
 }
 
 /// Writes what may change of a key; the tokens of one that is revoked now are dead.
@@ -240,7 +239,7 @@ pub async fn update(tx: &mut Tx, key: &ApiKey) -> Result<()> {
     let sql = "UPDATE api_key SET name = $3, description = $4, expires_at = $5, successor_id = $6, overlap_ms = $7, retires_at = $8, \
                revoked_at = $9, activated_at = $10, updated_at = $11, version = $12 WHERE id = $1 AND organization_id = $2";
     let (successor, overlap, retires_at) = life::write(&key.life);
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(key.id.to_string())
         .bind(key.owner.organization_id().to_string())
         .bind(key.name.as_str())
@@ -254,7 +253,6 @@ pub async fn update(tx: &mut Tx, key: &ApiKey) -> Result<()> {
         .bind(key.updated_at.millis())
         .bind(key.version)
         .execute(connection))
-    .map(drop)
 }
 
 /// Begins a new generation of every key of an organization: the tokens of the one before are dead.
@@ -266,7 +264,7 @@ pub async fn raise_generations_of_organization(tx: &mut Tx, organization: Organi
     let raise = "UPDATE api_key SET generation = generation + 1, status_index = numbered.status_index \
                  FROM (SELECT id AS key_id, $2 + ROW_NUMBER() OVER (ORDER BY id) - 1 AS status_index FROM api_key \
                  WHERE organization_id = $1) AS numbered WHERE api_key.id = numbered.key_id";
-    on!(tx, |connection| sqlx::query(raise).bind(organization.to_string()).bind(first).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(raise).bind(organization.to_string()).bind(first).execute(connection))
 }
 
 /// Uses of one hour.

@@ -3,7 +3,7 @@ use chancery_verifier::Scope;
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, escape_like, on, revocations, stored};
+use super::{Result, StoreError, Tx, escape_like, on, revocations, run, stored};
 use crate::domain::application::{Application, ApplicationStatus, ApplicationType, ClientAuthenticationMethod};
 use crate::domain::id::{ApplicationId, OrganizationId};
 use crate::domain::management_key::Reach;
@@ -152,7 +152,7 @@ pub async fn any_holds(tx: &mut Tx, slug: &str) -> Result<bool> {
 pub async fn insert(tx: &mut Tx, application: &Application) -> Result<()> {
     let sql = "INSERT INTO application (id, client_id, organization_id, name, description, scope, status, access_token_ttl, resources, \
                auth_methods, created_by, created_at, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(application.id.to_string())
         .bind(application.client_id.to_string())
         .bind(application.organization_id.to_string())
@@ -168,13 +168,12 @@ pub async fn insert(tx: &mut Tx, application: &Application) -> Result<()> {
         .bind(application.updated_at.millis())
         .bind(application.version)
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn update(tx: &mut Tx, application: &Application) -> Result<()> {
     let sql = "UPDATE application SET name = $2, description = $3, scope = $4, status = $5, access_token_ttl = $6, resources = $7, \
                auth_methods = $8, updated_at = $9, version = $10 WHERE id = $1 AND organization_id = $11";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(application.id.to_string())
         .bind(application.name.as_str())
         .bind(&application.description)
@@ -187,7 +186,6 @@ pub async fn update(tx: &mut Tx, application: &Application) -> Result<()> {
         .bind(application.version)
         .bind(application.organization_id.to_string())
         .execute(connection))
-    .map(drop)
 }
 
 /// Whether there is any.
@@ -201,7 +199,7 @@ pub async fn any(tx: &mut Tx) -> Result<bool> {
 pub async fn delete(tx: &mut Tx, organization: OrganizationId, id: ApplicationId, now: Timestamp) -> Result<()> {
     revocations::of_application(tx, id, now).await?;
     let sql = "DELETE FROM application WHERE id = $1 AND organization_id = $2";
-    on!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(organization.to_string()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(organization.to_string()).execute(connection))
 }
 
 fn resources(application: &Application) -> Option<String> {

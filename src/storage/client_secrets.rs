@@ -3,7 +3,7 @@ use chancery_verifier::StatusIndex;
 use sqlx::FromRow;
 
 use super::installation::take_status_indexes;
-use super::{Result, StoreError, Tx, life, on, revocations, stored};
+use super::{Result, StoreError, Tx, life, on, revocations, run, stored};
 use crate::domain::client_secret::{ClientSecret, SecretStatus};
 use crate::domain::credential::SecretDigest;
 use crate::domain::id::{ApplicationId, ClientSecretId, ClientSecretKind, OrganizationId};
@@ -128,7 +128,7 @@ pub async fn insert(tx: &mut Tx, secret: &ClientSecret, digest: &SecretDigest) -
     let status_index = take_status_indexes(tx, 1).await?;
     let sql = "INSERT INTO client_secret (id, application_id, organization_id, name, digest, secret_hint, generation, status_index, \
                expires_at, created_by, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $10)";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(secret.id.to_string())
         .bind(secret.application_id.to_string())
         .bind(secret.organization_id.to_string())
@@ -140,7 +140,6 @@ pub async fn insert(tx: &mut Tx, secret: &ClientSecret, digest: &SecretDigest) -
         .bind(&secret.created_by)
         .bind(secret.created_at.millis())
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn update_life(
@@ -153,7 +152,7 @@ pub async fn update_life(
     let sql =
         "UPDATE client_secret SET successor_id = $2, overlap_ms = $3, retires_at = $4, activated_at = $5, updated_at = $6 WHERE id = $1";
     let (successor, overlap, retires_at) = life::write(life);
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(id.to_string())
         .bind(successor)
         .bind(overlap)
@@ -161,13 +160,12 @@ pub async fn update_life(
         .bind(activated_at.map(Timestamp::millis))
         .bind(now.millis())
         .execute(connection))
-    .map(drop)
 }
 
 /// Deletes a secret; its tokens are dead.
 pub async fn delete(tx: &mut Tx, id: ClientSecretId, now: Timestamp) -> Result<()> {
     revocations::of_client_secret(tx, id, now).await?;
-    on!(tx, |connection| sqlx::query("DELETE FROM client_secret WHERE id = $1").bind(id.to_string()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query("DELETE FROM client_secret WHERE id = $1").bind(id.to_string()).execute(connection))
 }
 
 /// Begins a new generation of every secret of an application: the tokens of the one before are dead.
@@ -193,7 +191,7 @@ pub async fn raise_generations_of_organization(tx: &mut Tx, organization: Organi
 async fn raise_generations(tx: &mut Tx, count: &'static str, raise: &'static str, owner: String) -> Result<()> {
     let count: i64 = on!(tx, |connection| sqlx::query_scalar(count).bind(&owner).fetch_one(connection))?;
     let first = take_status_indexes(tx, count).await?;
-    on!(tx, |connection| sqlx::query(raise).bind(&owner).bind(first).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(raise).bind(&owner).bind(first).execute(connection))
 }
 
 pub(super) fn write_digest(digest: &SecretDigest) -> String {

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
-use super::{Database, DatabasePath, WRITER_WAIT};
+use super::{Database, DatabasePath, Pools, WRITER_WAIT};
 
-static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+pub(super) static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
 /// Marks a file as ours in SQLite's header: "Chan".
 const APPLICATION_ID: i64 = 0x4368_616e;
@@ -68,14 +68,14 @@ impl DatabasePath {
         } else {
             create(path).await?;
         }
-        let database = self.connect().await?;
-        let mut writer = database.writer.acquire().await.map_err(|error| sqlite_error(path, &error))?;
+        let (writer_pool, readers) = self.connect().await?;
+        let mut writer = writer_pool.acquire().await.map_err(|error| sqlite_error(path, &error))?;
         MIGRATOR.run(&mut *writer).await.map_err(|error| migrate_error(path, &error))?;
         for trigger in APPEND_ONLY {
             sqlx::query(trigger).execute(&mut *writer).await.map_err(|error| sqlite_error(path, &error))?;
         }
         drop(writer);
-        Ok((database, DatabaseLock(lock)))
+        Ok((Database(Pools::Sqlite { writer: writer_pool, readers }), DatabaseLock(lock)))
     }
 
     /// Opens an existing store for reading alone, beside the process that serves it.
@@ -88,7 +88,7 @@ impl DatabasePath {
         }
         self.check_content().await?;
         let readers = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options(&self.0).read_only(true));
-        Ok(Database { writer: readers.clone(), readers })
+        Ok(Database(Pools::Sqlite { writer: readers.clone(), readers }))
     }
 
     /// The default `data/` is made for whoever just starts the program; any other folder is the operator's to make.
@@ -124,7 +124,7 @@ impl DatabasePath {
         }
     }
 
-    async fn connect(&self) -> Result<Database, OpenError> {
+    async fn connect(&self) -> Result<(SqlitePool, SqlitePool), OpenError> {
         let failed = |error: sqlx::Error| sqlite_error(&self.0, &error);
         // A full disk makes SQLite end a transaction by itself, which sqlx does not notice: such a connection is replaced.
         let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WRITER_WAIT).test_before_acquire(false);
@@ -132,7 +132,7 @@ impl DatabasePath {
         let writer = writer.connect_with(options(&self.0)).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(WRITER_WAIT).test_before_acquire(false);
         let readers = readers.connect_with(options(&self.0).pragma("query_only", "ON")).await.map_err(failed)?;
-        Ok(Database { writer, readers })
+        Ok((writer, readers))
     }
 }
 
@@ -253,7 +253,7 @@ mod tests {
         let (database, _lock) = DatabasePath(folder.path().join("chancery.db")).open().await.unwrap();
         for _ in 0..3 {
             let mut tx = database.write().await.unwrap();
-            let Tx::Sqlite(transaction) = &mut tx;
+            let Tx::Sqlite(transaction) = &mut tx else { unreachable!() };
             sqlx::query("ROLLBACK").execute(&mut **transaction).await.unwrap();
             assert!(tx.commit().await.is_err(), "what was rolled back is not committed");
             database.write().await.unwrap().commit().await.unwrap();

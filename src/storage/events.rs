@@ -3,7 +3,7 @@ use serde_json::value::RawValue;
 use sqlx::FromRow;
 
 use super::page::{Key, keyset_by};
-use super::{Result, StoreError, Tx, on, stored};
+use super::{Result, StoreError, Tx, on, run, stored};
 use crate::domain::event::{ActorView, Context, Event, EventFilter, EventRow, Subject};
 use crate::domain::id::OrganizationId;
 use crate::domain::management_key::Reach;
@@ -85,7 +85,7 @@ pub async fn insert(tx: &mut Tx, row: &EventRow, hash: &str) -> Result<()> {
     let sql = "INSERT INTO event (rev, id, event, organization_id, subject_kind, subject_id, data, before_data, actor_id, actor_source, \
                actor_name, request_id, source_ip, created_at, previous_hash, hash, actor_via) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(row.rev)
         .bind(&row.id)
         .bind(&row.event)
@@ -104,7 +104,6 @@ pub async fn insert(tx: &mut Tx, row: &EventRow, hash: &str) -> Result<()> {
         .bind(hash)
         .bind(&row.actor_via)
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn list(tx: &mut Tx, reach: Reach, filter: &EventFilter, request: &PageRequest) -> Result<Page<Event>> {

@@ -1,5 +1,5 @@
 //! Answers kept for retries, sealed; only a hash of the Idempotency-Key is here.
-use super::{Result, Tx, on};
+use super::{Result, Tx, on, run};
 use crate::domain::timestamp::Timestamp;
 
 /// A kept answer.
@@ -17,16 +17,15 @@ pub async fn find(tx: &mut Tx, key_hash: &str, now: Timestamp) -> Result<Option<
 pub async fn insert(tx: &mut Tx, key_hash: &str, answer: &KeptAnswer, expires_at: Timestamp) -> Result<()> {
     let sql = "INSERT INTO idempotent_answer (key_hash, fingerprint, sealed, expires_at) VALUES ($1, $2, $3, $4) \
                ON CONFLICT (key_hash) DO UPDATE SET fingerprint = $2, sealed = $3, expires_at = $4";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(key_hash)
         .bind(&answer.fingerprint)
         .bind(&answer.sealed)
         .bind(expires_at.millis())
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<()> {
     let sql = "DELETE FROM idempotent_answer WHERE expires_at <= $1";
-    on!(tx, |connection| sqlx::query(sql).bind(now.millis()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(now.millis()).execute(connection))
 }

@@ -1,7 +1,7 @@
 //! The head of the chain and what the master key seals.
 use chancery_verifier::StatusIndex;
 
-use super::{Result, Tx, on};
+use super::{Result, Tx, on, run};
 use crate::domain::timestamp::Timestamp;
 
 /// The head: the last event's place and hash.
@@ -17,7 +17,7 @@ pub async fn head(tx: &mut Tx) -> Result<Head> {
 
 pub async fn move_head(tx: &mut Tx, head: &Head) -> Result<()> {
     let sql = "UPDATE head SET rev = $1, event_hash = $2 WHERE id = 1";
-    on!(tx, |connection| sqlx::query(sql).bind(head.rev).bind(&head.event_hash).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(head.rev).bind(&head.event_hash).execute(connection))
 }
 
 /// Takes `count` numbers that were never given out, and never will be again; answers the first.
@@ -44,7 +44,7 @@ pub async fn status_head(tx: &mut Tx) -> Result<StatusHead> {
 
 pub async fn set_status_epoch(tx: &mut Tx, epoch: &str) -> Result<()> {
     let sql = "UPDATE head SET status_epoch = $1 WHERE id = 1";
-    on!(tx, |connection| sqlx::query(sql).bind(epoch).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(epoch).execute(connection))
 }
 
 /// The next start gives the database another name.
@@ -52,20 +52,20 @@ pub async fn end_status_epoch(tx: &mut Tx) -> Result<()> {
     // Numbers were given out since the backup that it knows nothing of: none may be given out again, so there is a jump by more than a list.
     let sql = "UPDATE head SET status_epoch = NULL, next_status_index = (next_status_index / $1 + 2) * $1 WHERE id = 1";
     let per_list = i64::try_from(StatusIndex::PER_LIST).unwrap_or(i64::MAX);
-    on!(tx, |connection| sqlx::query(sql).bind(per_list).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(per_list).execute(connection))
 }
 
 /// What verifiers are told to bear from now on; answers what they were told before.
 pub async fn replace_max_staleness(tx: &mut Tx, millis: i64) -> Result<i64> {
     let before: i64 = on!(tx, |connection| sqlx::query_scalar("SELECT max_staleness_ms FROM head WHERE id = 1").fetch_one(connection))?;
-    on!(tx, |connection| sqlx::query("UPDATE head SET max_staleness_ms = $1 WHERE id = 1").bind(millis).execute(connection))?;
+    run!(tx, |connection| sqlx::query("UPDATE head SET max_staleness_ms = $1 WHERE id = 1").bind(millis).execute(connection))?;
     Ok(before)
 }
 
 /// It never becomes earlier.
 pub async fn set_unenforced_until(tx: &mut Tx, until: Timestamp) -> Result<()> {
     let sql = "UPDATE head SET unenforced_until = $1 WHERE id = 1 AND unenforced_until < $1";
-    on!(tx, |connection| sqlx::query(sql).bind(until.millis()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(until.millis()).execute(connection))
 }
 
 pub async fn find_sealed_value(tx: &mut Tx, name: &str) -> Result<Option<String>> {
@@ -75,5 +75,5 @@ pub async fn find_sealed_value(tx: &mut Tx, name: &str) -> Result<Option<String>
 
 pub async fn insert_sealed_value(tx: &mut Tx, name: &str, sealed: &str, now: Timestamp) -> Result<()> {
     let sql = "INSERT INTO sealed_value (name, sealed, created_at) VALUES ($1, $2, $3)";
-    on!(tx, |connection| sqlx::query(sql).bind(name).bind(sealed).bind(now.millis()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(name).bind(sealed).bind(now.millis()).execute(connection))
 }

@@ -3,7 +3,7 @@ use sqlx::FromRow;
 
 use super::client_secrets::{read_digest, write_digest};
 use super::page::keyset;
-use super::{Result, StoreError, Tx, on, stored};
+use super::{Result, StoreError, Tx, on, run, stored};
 use crate::domain::credential::SecretDigest;
 use crate::domain::id::{ManagementKeyId, OrganizationId};
 use crate::domain::management_key::{Grants, ManagementKey, Reach};
@@ -83,7 +83,7 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<StoredManagementKey>> {
 pub async fn insert(tx: &mut Tx, key: &ManagementKey, digest: &SecretDigest) -> Result<()> {
     let sql = "INSERT INTO management_key (id, name, digest, key_hint, permissions, organization_id, created_by, created_at, updated_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(key.id.to_string())
         .bind(key.name.as_str())
         .bind(write_digest(digest))
@@ -94,9 +94,8 @@ pub async fn insert(tx: &mut Tx, key: &ManagementKey, digest: &SecretDigest) -> 
         .bind(key.created_at.millis())
         .bind(key.updated_at.millis())
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn delete(tx: &mut Tx, id: ManagementKeyId) -> Result<()> {
-    on!(tx, |connection| sqlx::query("DELETE FROM management_key WHERE id = $1").bind(id.to_string()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query("DELETE FROM management_key WHERE id = $1").bind(id.to_string()).execute(connection))
 }

@@ -2,7 +2,7 @@
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, on, stored, users};
+use super::{Result, StoreError, Tx, on, run, stored, users};
 use crate::domain::id::{MembershipId, OrganizationId, UserId};
 use crate::domain::management_key::Reach;
 use crate::domain::membership::{Membership, MembershipFilter, MembershipStatus, NoAttributes, Role, RoleSlug};
@@ -126,7 +126,7 @@ pub async fn count_active_admins(tx: &mut Tx, organization: OrganizationId) -> R
 pub async fn insert(tx: &mut Tx, membership: &Membership) -> Result<()> {
     let sql = "INSERT INTO organization_membership (id, user_id, organization_id, role, status, created_at, updated_at, version) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(membership.id.to_string())
         .bind(membership.user_id.to_string())
         .bind(membership.organization_id.to_string())
@@ -136,13 +136,12 @@ pub async fn insert(tx: &mut Tx, membership: &Membership) -> Result<()> {
         .bind(membership.updated_at.millis())
         .bind(membership.version)
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn update(tx: &mut Tx, membership: &Membership) -> Result<()> {
     let sql = "UPDATE organization_membership SET role = $3, status = $4, updated_at = $5, version = $6 \
                WHERE id = $1 AND organization_id = $2";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(membership.id.to_string())
         .bind(membership.organization_id.to_string())
         .bind(membership.role.slug.name())
@@ -150,10 +149,9 @@ pub async fn update(tx: &mut Tx, membership: &Membership) -> Result<()> {
         .bind(membership.updated_at.millis())
         .bind(membership.version)
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn delete(tx: &mut Tx, organization: OrganizationId, id: MembershipId) -> Result<()> {
     let sql = "DELETE FROM organization_membership WHERE id = $1 AND organization_id = $2";
-    on!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(organization.to_string()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(organization.to_string()).execute(connection))
 }

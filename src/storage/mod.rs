@@ -2,6 +2,7 @@
 mod embedded;
 mod life;
 mod page;
+mod server;
 
 pub mod api_keys;
 pub mod applications;
@@ -27,9 +28,10 @@ pub mod webhooks;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use embedded::{DatabaseLock, OpenError};
+pub use server::{ServerError, ServerUrl};
 
 /// How long a change waits for the writer before it is refused with 503 (F6).
 const WRITER_WAIT: Duration = Duration::from_secs(2);
@@ -54,8 +56,12 @@ pub enum StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let busy_or_full = |code: &str| code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14));
+        // PostgreSQL: out of connections or resources, shutting down, deadlocked, or a lock that was not had in time.
+        let passes =
+            |code: &str| code.len() == 5 && ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "55P03";
         match &error {
             sqlx::Error::Database(database) if database.is_unique_violation() => Self::Taken,
+            sqlx::Error::Database(database) if database.code().is_some_and(|code| passes(&code)) => Self::Unavailable(error),
             sqlx::Error::Database(database) if database.code().is_some_and(|code| busy_or_full(&code)) => Self::Unavailable(error),
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => {
                 Self::Unavailable(error)
@@ -67,16 +73,21 @@ impl From<sqlx::Error> for StoreError {
 
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// The open store. With SQLite there is one writing connection, so changes queue, and several that only read.
+/// The open store.
 #[derive(Clone)]
-pub struct Database {
-    writer: SqlitePool,
-    readers: SqlitePool,
+pub struct Database(Pools);
+
+/// The connections. With SQLite there is one that writes, so changes queue, and several that only read.
+#[derive(Clone)]
+enum Pools {
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres(PgPool),
 }
 
-/// One transaction, on whichever database. A second database is a second arm here and in `on!`.
+/// One transaction, on whichever database.
 pub enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
 }
 
 /// Runs one expression on the connection of the transaction at hand, whichever database it is.
@@ -87,10 +98,39 @@ macro_rules! on {
                 let $connection = &mut **transaction;
                 $query.await.map_err($crate::storage::StoreError::from)
             }
+            $crate::storage::Tx::Postgres(transaction) => {
+                let $connection = &mut **transaction;
+                $query.await.map_err($crate::storage::StoreError::from)
+            }
         }
     };
 }
 pub(crate) use on;
+
+/// The same for a statement that answers nothing but how many rows it changed.
+macro_rules! changed {
+    ($tx:expr, |$connection:ident| $query:expr) => {
+        match $tx {
+            $crate::storage::Tx::Sqlite(transaction) => {
+                let $connection = &mut **transaction;
+                $query.await.map(|result| result.rows_affected()).map_err($crate::storage::StoreError::from)
+            }
+            $crate::storage::Tx::Postgres(transaction) => {
+                let $connection = &mut **transaction;
+                $query.await.map(|result| result.rows_affected()).map_err($crate::storage::StoreError::from)
+            }
+        }
+    };
+}
+pub(crate) use changed;
+
+/// The same where that is no matter.
+macro_rules! run {
+    ($tx:expr, |$connection:ident| $query:expr) => {
+        $crate::storage::changed!($tx, |$connection| $query).map(drop)
+    };
+}
+pub(crate) use run;
 
 /// Where the embedded store lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +142,16 @@ impl Database {
     /// # Errors
     /// [`StoreError::Unavailable`] when the writer is busy for two seconds.
     pub async fn write(&self) -> Result<Tx> {
-        Ok(Tx::Sqlite(self.writer.begin_with("BEGIN IMMEDIATE").await?))
+        match &self.0 {
+            Pools::Sqlite { writer, .. } => Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)),
+            Pools::Postgres(pool) => {
+                let mut transaction = pool.begin().await?;
+                let wait = WRITER_WAIT.as_millis().to_string();
+                sqlx::query("SELECT set_config('lock_timeout', $1, true)").bind(wait).execute(&mut *transaction).await?;
+                sqlx::query("SELECT id FROM head WHERE id = 1 FOR UPDATE").execute(&mut *transaction).await?;
+                Ok(Tx::Postgres(transaction))
+            }
+        }
     }
 
     /// Begins a read of one state of the store.
@@ -110,13 +159,21 @@ impl Database {
     /// # Errors
     /// [`StoreError`].
     pub async fn read(&self) -> Result<Tx> {
-        Ok(Tx::Sqlite(self.readers.begin().await?))
+        match &self.0 {
+            Pools::Sqlite { readers, .. } => Ok(Tx::Sqlite(readers.begin().await?)),
+            Pools::Postgres(pool) => Ok(Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)),
+        }
     }
 
     /// Closes all connections; what is asked afterwards is [`StoreError::Unavailable`].
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
+        match &self.0 {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
     }
 }
 
@@ -128,6 +185,7 @@ impl Tx {
     pub async fn commit(self) -> Result<()> {
         match self {
             Self::Sqlite(transaction) => Ok(transaction.commit().await?),
+            Self::Postgres(transaction) => Ok(transaction.commit().await?),
         }
     }
 }

@@ -2,7 +2,7 @@
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, escape_like, on, revocations, stored};
+use super::{Result, StoreError, Tx, escape_like, on, revocations, run, stored};
 use crate::domain::id::OrganizationId;
 use crate::domain::management_key::Reach;
 use crate::domain::organization::{Organization, OrganizationPrincipal, OrganizationStatus};
@@ -88,7 +88,7 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<Organization>> {
 pub async fn insert(tx: &mut Tx, organization: &Organization) -> Result<()> {
     let sql = "INSERT INTO organization (id, name, external_id, metadata, status, principal_id, created_at, updated_at, version) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(organization.id.to_string())
         .bind(organization.name.as_str())
         .bind(&organization.external_id)
@@ -99,13 +99,12 @@ pub async fn insert(tx: &mut Tx, organization: &Organization) -> Result<()> {
         .bind(organization.updated_at.millis())
         .bind(organization.version)
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn update(tx: &mut Tx, organization: &Organization) -> Result<()> {
     let sql =
         "UPDATE organization SET name = $2, external_id = $3, metadata = $4, status = $5, updated_at = $6, version = $7 WHERE id = $1";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(organization.id.to_string())
         .bind(organization.name.as_str())
         .bind(&organization.external_id)
@@ -114,14 +113,13 @@ pub async fn update(tx: &mut Tx, organization: &Organization) -> Result<()> {
         .bind(organization.updated_at.millis())
         .bind(organization.version)
         .execute(connection))
-    .map(drop)
 }
 
 /// Deletes an organization with all it has; the tokens of its credentials are dead.
 pub async fn delete(tx: &mut Tx, id: OrganizationId, now: Timestamp) -> Result<()> {
     revocations::of_secrets_of_organization(tx, id, now).await?;
     revocations::of_api_keys_of_organization(tx, id, now).await?;
-    on!(tx, |connection| sqlx::query("DELETE FROM organization WHERE id = $1").bind(id.to_string()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query("DELETE FROM organization WHERE id = $1").bind(id.to_string()).execute(connection))
 }
 
 fn metadata(organization: &Organization) -> String {

@@ -2,7 +2,7 @@
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, on, stored};
+use super::{Result, StoreError, Tx, on, run, stored};
 use crate::domain::id::PermissionId;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::permission::{HolderKind, Permission, Slug};
@@ -78,7 +78,7 @@ pub async fn any_for_resource_server(tx: &mut Tx, identifier: &str) -> Result<bo
 pub async fn insert(tx: &mut Tx, permission: &Permission) -> Result<()> {
     let sql = "INSERT INTO permission (id, slug, name, description, resource_server, grantable_to, created_at, updated_at, version) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(permission.id.to_string())
         .bind(permission.slug.as_str())
         .bind(permission.name.as_str())
@@ -89,12 +89,11 @@ pub async fn insert(tx: &mut Tx, permission: &Permission) -> Result<()> {
         .bind(permission.updated_at.millis())
         .bind(permission.version)
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn update(tx: &mut Tx, permission: &Permission) -> Result<()> {
     let sql = "UPDATE permission SET name = $2, description = $3, grantable_to = $4, updated_at = $5, version = $6 WHERE id = $1";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(permission.id.to_string())
         .bind(permission.name.as_str())
         .bind(&permission.description)
@@ -102,11 +101,10 @@ pub async fn update(tx: &mut Tx, permission: &Permission) -> Result<()> {
         .bind(permission.updated_at.millis())
         .bind(permission.version)
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn delete(tx: &mut Tx, id: PermissionId) -> Result<()> {
-    on!(tx, |connection| sqlx::query("DELETE FROM permission WHERE id = $1").bind(id.to_string()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query("DELETE FROM permission WHERE id = $1").bind(id.to_string()).execute(connection))
 }
 
 fn kinds(permission: &Permission) -> String {

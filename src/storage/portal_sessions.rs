@@ -2,7 +2,7 @@
 use sqlx::FromRow;
 
 use super::client_secrets::write_digest;
-use super::{Result, StoreError, Tx, on, stored};
+use super::{Result, StoreError, Tx, on, run, stored};
 use crate::domain::credential::SecretDigest;
 use crate::domain::id::{OrganizationId, PortalSessionId, UserId};
 use crate::domain::portal::{Capability, PortalSession};
@@ -41,7 +41,7 @@ pub async fn insert(tx: &mut Tx, session: &PortalSession, link: &SecretDigest) -
     let sql = "INSERT INTO portal_session (id, organization_id, management_key_id, user_id, capabilities, return_url, link_digest, \
                expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let capabilities = session.capabilities.iter().map(|capability| capability.name()).collect::<Vec<_>>().join(" ");
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(session.id.to_string())
         .bind(session.organization_id.to_string())
         .bind(session.management_key_id.to_string())
@@ -52,7 +52,6 @@ pub async fn insert(tx: &mut Tx, session: &PortalSession, link: &SecretDigest) -
         .bind(session.expires_at.millis())
         .bind(session.created_at.millis())
         .execute(connection))
-    .map(drop)
 }
 
 /// Opens a link that has not been opened, once: from then on it is known by the session's digest.
@@ -98,7 +97,7 @@ pub async fn find(tx: &mut Tx, session: &SecretDigest, now: Timestamp) -> Result
 
 pub async fn delete(tx: &mut Tx, organization: OrganizationId, id: PortalSessionId) -> Result<()> {
     let sql = "DELETE FROM portal_session WHERE id = $1 AND organization_id = $2";
-    on!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(organization.to_string()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(organization.to_string()).execute(connection))
 }
 
 /// Ends a user's links and sessions there; answers them.
@@ -111,5 +110,5 @@ pub async fn delete_of_user(tx: &mut Tx, organization: OrganizationId, user: Use
 
 pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<()> {
     let sql = "DELETE FROM portal_session WHERE expires_at <= $1";
-    on!(tx, |connection| sqlx::query(sql).bind(now.millis()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(now.millis()).execute(connection))
 }

@@ -3,7 +3,7 @@ use chancery_verifier::Scope;
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, escape_like, on, stored};
+use super::{Result, StoreError, Tx, escape_like, on, run, stored};
 use crate::domain::id::PresetId;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::permission::{Preset, Slug};
@@ -87,7 +87,7 @@ pub async fn update(tx: &mut Tx, preset: &Preset) -> Result<()> {
 }
 
 async fn write(tx: &mut Tx, sql: &'static str, preset: &Preset) -> Result<()> {
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(preset.id.to_string())
         .bind(preset.slug.as_str())
         .bind(preset.name.as_str())
@@ -97,9 +97,8 @@ async fn write(tx: &mut Tx, sql: &'static str, preset: &Preset) -> Result<()> {
         .bind(preset.updated_at.millis())
         .bind(preset.version)
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn delete(tx: &mut Tx, id: PresetId) -> Result<()> {
-    on!(tx, |connection| sqlx::query("DELETE FROM permission_preset WHERE id = $1").bind(id.to_string()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query("DELETE FROM permission_preset WHERE id = $1").bind(id.to_string()).execute(connection))
 }

@@ -3,7 +3,7 @@ use chancery_verifier::{Algorithm, TokenType};
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, on, stored};
+use super::{Result, StoreError, Tx, on, run, stored};
 use crate::domain::id::ResourceServerId;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::resource_server::{ResourceServer, Signing};
@@ -77,7 +77,7 @@ pub async fn insert(tx: &mut Tx, server: &ResourceServer) -> Result<()> {
     let sql = "INSERT INTO resource_server (id, identifier, name, signing_alg, signing_alg_before, activates_at, token_typ, access_token_ttl, \
                claims, is_default, status_enforcing, created_at, updated_at, version) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(server.id.to_string())
         .bind(&server.identifier)
         .bind(server.name.as_str())
@@ -93,13 +93,12 @@ pub async fn insert(tx: &mut Tx, server: &ResourceServer) -> Result<()> {
         .bind(server.updated_at.millis())
         .bind(server.version)
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn update(tx: &mut Tx, server: &ResourceServer) -> Result<()> {
     let sql = "UPDATE resource_server SET name = $2, signing_alg = $3, signing_alg_before = $4, activates_at = $5, token_typ = $6, \
                access_token_ttl = $7, claims = $8, is_default = $9, status_enforcing = $10, updated_at = $11, version = $12 WHERE id = $1";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(server.id.to_string())
         .bind(server.name.as_str())
         .bind(server.signing.signing_alg.name())
@@ -113,9 +112,8 @@ pub async fn update(tx: &mut Tx, server: &ResourceServer) -> Result<()> {
         .bind(server.updated_at.millis())
         .bind(server.version)
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn delete(tx: &mut Tx, id: ResourceServerId) -> Result<()> {
-    on!(tx, |connection| sqlx::query("DELETE FROM resource_server WHERE id = $1").bind(id.to_string()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query("DELETE FROM resource_server WHERE id = $1").bind(id.to_string()).execute(connection))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use chancery_verifier::StatusIndex;
 use sqlx::FromRow;
 
-use super::{Result, StoreError, Tx, on};
+use super::{Result, StoreError, Tx, on, run};
 use crate::domain::id::{ApiKeyId, ApplicationId, ClientSecretId, OrganizationId};
 use crate::domain::revocation::{KEPT_AFTER_EXPIRY, Revocation, Revoked};
 use crate::domain::timestamp::Timestamp;
@@ -46,7 +46,7 @@ pub(super) async fn of_api_keys_of_organization(tx: &mut Tx, id: OrganizationId,
 }
 
 async fn insert(tx: &mut Tx, sql: &'static str, owner: String, now: Timestamp) -> Result<()> {
-    on!(tx, |connection| sqlx::query(sql).bind(now.millis()).bind(owner).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(now.millis()).bind(owner).execute(connection))
 }
 
 #[derive(FromRow)]
@@ -93,11 +93,11 @@ pub(super) fn read_index(column: i64) -> Result<StatusIndex> {
 pub async fn keep_for(tx: &mut Tx, kept: Duration) -> Result<()> {
     let sql = "UPDATE head SET revocation_kept_ms = $1 WHERE id = 1 AND revocation_kept_ms < $1";
     let kept = i64::try_from(kept.as_millis()).unwrap_or(i64::MAX);
-    on!(tx, |connection| sqlx::query(sql).bind(kept).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(kept).execute(connection))
 }
 
 /// Forgets what no token can carry any more.
 pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<()> {
     let sql = "DELETE FROM revocation WHERE kept_until <= $1";
-    on!(tx, |connection| sqlx::query(sql).bind(now.millis()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(now.millis()).execute(connection))
 }

@@ -1,5 +1,5 @@
 //! Single tokens revoked before their time (RFC 7009), kept until they would have expired.
-use super::{Result, Tx, on};
+use super::{Result, Tx, on, run};
 use crate::domain::revocation::KEPT_AFTER_EXPIRY;
 use crate::domain::timestamp::Timestamp;
 
@@ -37,5 +37,5 @@ pub async fn count_of(tx: &mut Tx, cred: &str) -> Result<i64> {
 pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<()> {
     let sql = "DELETE FROM revoked_token WHERE expires_at <= $1";
     let expired_before = now - KEPT_AFTER_EXPIRY;
-    on!(tx, |connection| sqlx::query(sql).bind(expired_before.millis()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(expired_before.millis()).execute(connection))
 }

@@ -1,7 +1,7 @@
 //! Settings of the installation and of its organizations.
 use sqlx::FromRow;
 
-use super::{Result, Tx, on};
+use super::{Result, Tx, on, run};
 use crate::domain::credential::ApiKeyPrefix;
 use crate::domain::id::OrganizationId;
 use crate::domain::settings::Choices;
@@ -61,7 +61,7 @@ pub async fn store(tx: &mut Tx, of: Option<OrganizationId>, stored: &StoredSetti
                ON CONFLICT (id) DO UPDATE SET api_keys_enabled = $3, applications_enabled = $4, api_key_prefix = $5, \
                require_permissions = $6, default_expiry_days = $7, max_expiry_days = $8, updated_at = $9, version = $10";
     let choices = &stored.choices;
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(id(of))
         .bind(of.map(|organization| organization.to_string()))
         .bind(choices.api_keys_enabled.map(i64::from))
@@ -73,5 +73,4 @@ pub async fn store(tx: &mut Tx, of: Option<OrganizationId>, stored: &StoredSetti
         .bind(stored.updated_at.millis())
         .bind(stored.version)
         .execute(connection))
-    .map(drop)
 }

@@ -2,7 +2,7 @@
 use chancery_verifier::Algorithm;
 use sqlx::FromRow;
 
-use super::{Result, StoreError, Tx, on};
+use super::{Result, StoreError, Tx, on, run};
 use crate::domain::signing_key::{KeyPurpose, KeyState, SigningKey};
 use crate::domain::timestamp::Timestamp;
 
@@ -65,7 +65,7 @@ pub async fn insert(tx: &mut Tx, stored: &StoredKey) -> Result<()> {
     let sql = "INSERT INTO signing_key (kid, purpose, alg, state, public_jwk, sealed_private, published_at, activates_at, activated_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let key = &stored.key;
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(&key.kid)
         .bind(key.purpose.name())
         .bind(key.alg.name())
@@ -76,7 +76,6 @@ pub async fn insert(tx: &mut Tx, stored: &StoredKey) -> Result<()> {
         .bind(key.activates_at.millis())
         .bind(key.activated_at.map(Timestamp::millis))
         .execute(connection))
-    .map(drop)
 }
 
 /// Moves a key to another state, if it is still in the one it was seen in; whether it was (K8: two rotators make one rotation).
@@ -97,5 +96,5 @@ pub async fn update(tx: &mut Tx, seen: KeyState, key: &SigningKey) -> Result<boo
 /// Wipes the private half.
 pub async fn erase_private(tx: &mut Tx, kid: &str) -> Result<()> {
     let sql = "UPDATE signing_key SET sealed_private = NULL WHERE kid = $1";
-    on!(tx, |connection| sqlx::query(sql).bind(kid).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(kid).execute(connection))
 }

@@ -1,5 +1,5 @@
 //! Counts of uses, written in batches.
-use super::{Result, Tx, on};
+use super::{Result, Tx, changed, on, run};
 use crate::domain::id::ManagementKeyId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::usage::{UsedCredential, Uses};
@@ -19,7 +19,7 @@ pub async fn add(tx: &mut Tx, uses: &Uses) -> Result<()> {
             let count = "INSERT INTO usage_hour (secret_id, application_id, hour, uses) \
                          SELECT id, application_id, $2, $3 FROM client_secret WHERE id = $1 \
                          ON CONFLICT (application_id, secret_id, hour) DO UPDATE SET uses = usage_hour.uses + $3";
-            on!(tx, |connection| sqlx::query(count).bind(id.to_string()).bind(uses.hour).bind(uses.uses).execute(connection))?;
+            run!(tx, |connection| sqlx::query(count).bind(id.to_string()).bind(uses.hour).bind(uses.uses).execute(connection))?;
             let secret = "UPDATE client_secret SET last_used_at = $2, last_used_ip = $3 WHERE id = $1 AND COALESCE(last_used_at, 0) <= $2";
             touch(tx, secret, id.to_string(), at, ip).await?;
             let application =
@@ -29,7 +29,7 @@ pub async fn add(tx: &mut Tx, uses: &Uses) -> Result<()> {
         UsedCredential::ApiKey(id) => {
             let count = "INSERT INTO api_key_usage_hour (api_key_id, hour, uses) SELECT id, $2, $3 FROM api_key WHERE id = $1 \
                          ON CONFLICT (api_key_id, hour) DO UPDATE SET uses = api_key_usage_hour.uses + $3";
-            on!(tx, |connection| sqlx::query(count).bind(id.to_string()).bind(uses.hour).bind(uses.uses).execute(connection))?;
+            run!(tx, |connection| sqlx::query(count).bind(id.to_string()).bind(uses.hour).bind(uses.uses).execute(connection))?;
             let key = "UPDATE api_key SET last_used_at = $2, last_used_ip = $3 WHERE id = $1 AND COALESCE(last_used_at, 0) <= $2";
             touch(tx, key, id.to_string(), at, ip).await
         }
@@ -37,25 +37,25 @@ pub async fn add(tx: &mut Tx, uses: &Uses) -> Result<()> {
 }
 
 async fn touch(tx: &mut Tx, sql: &'static str, id: String, at: i64, ip: &Option<String>) -> Result<()> {
-    on!(tx, |connection| sqlx::query(sql).bind(id).bind(at).bind(ip).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(id).bind(at).bind(ip).execute(connection))
 }
 
 pub async fn touch_management_key(tx: &mut Tx, id: ManagementKeyId, at: Timestamp) -> Result<()> {
     let sql = "UPDATE management_key SET last_used_at = $2 WHERE id = $1 AND COALESCE(last_used_at, 0) <= $2";
-    on!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(at.millis()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(at.millis()).execute(connection))
 }
 
 /// Forgets the oldest hour of counts that nobody asks for any more; whether there was one.
 pub async fn purge_hour(tx: &mut Tx, before_hour: i64) -> Result<bool> {
     let secrets = "DELETE FROM usage_hour WHERE hour = (SELECT MIN(hour) FROM usage_hour) AND hour < $1";
-    let secrets = on!(tx, |connection| sqlx::query(secrets).bind(before_hour).execute(connection))?.rows_affected();
+    let secrets = changed!(tx, |connection| sqlx::query(secrets).bind(before_hour).execute(connection))?;
     let keys = "DELETE FROM api_key_usage_hour WHERE hour = (SELECT MIN(hour) FROM api_key_usage_hour) AND hour < $1";
-    let keys = on!(tx, |connection| sqlx::query(keys).bind(before_hour).execute(connection))?.rows_affected();
+    let keys = changed!(tx, |connection| sqlx::query(keys).bind(before_hour).execute(connection))?;
     Ok(secrets + keys > 0)
 }
 
 /// Forgets some of the batches of long ago; whether there were any.
 pub async fn purge_batches(tx: &mut Tx, before: Timestamp) -> Result<bool> {
     let sql = "DELETE FROM usage_batch WHERE id IN (SELECT id FROM usage_batch WHERE written_at < $1 LIMIT 1000)";
-    Ok(on!(tx, |connection| sqlx::query(sql).bind(before.millis()).execute(connection))?.rows_affected() > 0)
+    Ok(changed!(tx, |connection| sqlx::query(sql).bind(before.millis()).execute(connection))? > 0)
 }

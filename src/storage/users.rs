@@ -2,7 +2,7 @@
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, on, stored};
+use super::{Result, StoreError, Tx, on, run, stored};
 use crate::domain::id::UserId;
 use crate::domain::management_key::Reach;
 use crate::domain::page::{Page, PageRequest};
@@ -110,7 +110,7 @@ pub async fn update(tx: &mut Tx, user: &User) -> Result<()> {
 }
 
 async fn write(tx: &mut Tx, sql: &'static str, user: &User) -> Result<()> {
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(user.id.to_string())
         .bind(user.email.as_str())
         .bind(user.email.key())
@@ -125,7 +125,6 @@ async fn write(tx: &mut Tx, sql: &'static str, user: &User) -> Result<()> {
         .bind(user.updated_at.millis())
         .bind(user.version)
         .execute(connection))
-    .map(drop)
 }
 
 /// Whether another user has this address.
@@ -138,5 +137,5 @@ pub async fn email_is_taken(tx: &mut Tx, email: &Email, by_another_than: UserId)
 
 /// Deletes him and, by the schema's references, his memberships.
 pub async fn delete(tx: &mut Tx, id: UserId) -> Result<()> {
-    on!(tx, |connection| sqlx::query("DELETE FROM \"user\" WHERE id = $1").bind(id.to_string()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query("DELETE FROM \"user\" WHERE id = $1").bind(id.to_string()).execute(connection))
 }

@@ -2,7 +2,7 @@
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, on, stored};
+use super::{Result, StoreError, Tx, changed, on, run, stored};
 use crate::domain::id::{OrganizationId, WebhookEndpointId};
 use crate::domain::management_key::Reach;
 use crate::domain::page::{Page, PageRequest};
@@ -98,7 +98,7 @@ pub async fn insert(tx: &mut Tx, endpoint: &WebhookEndpoint, sealed_secret: &str
     let sql = "INSERT INTO webhook_endpoint (id, organization_id, endpoint_url, status, events, sealed_secret, secret_hint, position, \
                attempts, next_attempt_at, created_by, created_at, updated_at, version) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9, $10, $10, $11)";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(endpoint.id.to_string())
         .bind(endpoint.organization_id.map(|id| id.to_string()))
         .bind(&endpoint.endpoint_url)
@@ -111,14 +111,13 @@ pub async fn insert(tx: &mut Tx, endpoint: &WebhookEndpoint, sealed_secret: &str
         .bind(endpoint.created_at.millis())
         .bind(endpoint.version)
         .execute(connection))
-    .map(drop)
 }
 
 /// Writes what was changed by its owner; what failed before is tried again at once.
 pub async fn update(tx: &mut Tx, endpoint: &WebhookEndpoint) -> Result<()> {
     let sql = "UPDATE webhook_endpoint SET endpoint_url = $2, status = $3, events = $4, position = $5, attempts = 0, next_attempt_at = 0, \
                updated_at = $6, version = $7 WHERE id = $1";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(endpoint.id.to_string())
         .bind(&endpoint.endpoint_url)
         .bind(endpoint.status.name())
@@ -127,7 +126,6 @@ pub async fn update(tx: &mut Tx, endpoint: &WebhookEndpoint) -> Result<()> {
         .bind(endpoint.updated_at.millis())
         .bind(endpoint.version)
         .execute(connection))
-    .map(drop)
 }
 
 /// Writes how far an endpoint has come, unless its owner has changed it since `version`: then it begins again from what he set.
@@ -144,7 +142,7 @@ pub async fn advance(tx: &mut Tx, endpoint: &WebhookEndpoint, position: i64, att
 }
 
 pub async fn delete(tx: &mut Tx, id: WebhookEndpointId) -> Result<()> {
-    on!(tx, |connection| sqlx::query("DELETE FROM webhook_endpoint WHERE id = $1").bind(id.to_string()).execute(connection)).map(drop)
+    run!(tx, |connection| sqlx::query("DELETE FROM webhook_endpoint WHERE id = $1").bind(id.to_string()).execute(connection))
 }
 
 #[derive(FromRow)]
@@ -183,7 +181,7 @@ impl TryFrom<DeliveryRow> for Delivery {
 pub async fn insert_delivery(tx: &mut Tx, delivery: &Delivery) -> Result<()> {
     let sql = "INSERT INTO webhook_delivery (id, webhook_endpoint_id, event_id, event, attempt, outcome, response_status, error, \
                duration_ms, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    on!(tx, |connection| sqlx::query(sql)
+    run!(tx, |connection| sqlx::query(sql)
         .bind(delivery.id.to_string())
         .bind(delivery.webhook_endpoint_id.to_string())
         .bind(delivery.event_id.to_string())
@@ -195,7 +193,6 @@ pub async fn insert_delivery(tx: &mut Tx, delivery: &Delivery) -> Result<()> {
         .bind(delivery.duration_ms)
         .bind(delivery.created_at.millis())
         .execute(connection))
-    .map(drop)
 }
 
 pub async fn list_deliveries(tx: &mut Tx, endpoint: WebhookEndpointId, request: &PageRequest) -> Result<Page<Delivery>> {
@@ -219,5 +216,5 @@ pub async fn delivery_exists(tx: &mut Tx, endpoint: WebhookEndpointId, id: &str)
 /// Forgets some of the attempts of long ago; whether there were any.
 pub async fn purge_deliveries(tx: &mut Tx, before: Timestamp) -> Result<bool> {
     let sql = "DELETE FROM webhook_delivery WHERE id IN (SELECT id FROM webhook_delivery WHERE created_at < $1 LIMIT 1000)";
-    Ok(on!(tx, |connection| sqlx::query(sql).bind(before.millis()).execute(connection))?.rows_affected() > 0)
+    Ok(changed!(tx, |connection| sqlx::query(sql).bind(before.millis()).execute(connection))? > 0)
 }
