@@ -85,8 +85,12 @@ impl Authority {
 
     /// Begins what the authority does by itself, or on behalf of `actor`.
     pub(super) async fn begin_as(self: &Arc<Self>, actor: Actor) -> Result<Change, Error> {
-        let tx = self.database.write().await?;
-        Ok(Change {
+        Ok(self.begin_in(self.database.write().await?, actor))
+    }
+
+    /// The same in a transaction that holds the head lock already.
+    pub(super) fn begin_in(self: &Arc<Self>, tx: Tx, actor: Actor) -> Change {
+        Change {
             authority: Arc::clone(self),
             tx,
             now: self.clock.now(),
@@ -101,7 +105,7 @@ impl Authority {
             first_rev: None,
             kept: None,
             _in_flight: None,
-        })
+        }
     }
 }
 

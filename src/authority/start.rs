@@ -17,7 +17,7 @@ use crate::keys::pepper::Pepper;
 use crate::keys::ring::{KeyRing, RingError};
 use crate::keys::seal::Sealer;
 use crate::random::{NoRandomness, Random};
-use crate::storage::{Database, StoreError, installation, signing_keys};
+use crate::storage::{Database, StoreError, Tx, installation, signing_keys};
 
 const CANARY: &str = "canary";
 const CANARY_TEXT: &[u8] = b"chancery";
@@ -69,11 +69,11 @@ pub async fn start(
     announce: impl FnOnce(&Secret),
 ) -> Result<Arc<Authority>, StartError> {
     let random = Random::default();
-    let mut tx = database.read().await?;
+    // Of several first starts one founds the installation, and the others wait for that and find it.
+    let mut tx = database.write().await?;
     let canary = installation::find_sealed_value(&mut tx, CANARY).await?;
     let pepper = installation::find_sealed_value(&mut tx, PEPPER).await?;
     let holds_sealed = canary.is_some() || pepper.is_some() || !signing_keys::all(&mut tx).await?.is_empty();
-    drop(tx);
     let master = MasterKey::read_or_make(master_key, holds_sealed, &random.bytes()?)?;
     let sealer = Sealer::new(&master);
     let (pepper, founding) = match (canary, pepper) {
@@ -112,11 +112,18 @@ pub async fn start(
         refusals: Default::default(),
         in_flight: Default::default(),
     });
-    let mut tx = authority.database.read().await?;
-    authority.ring.load(&mut tx, &authority.sealer).await?;
-    authority.directory.load(&mut tx, authority.clock.now()).await?;
-    drop(tx);
-    found(&authority, founding.then_some(&pepper), preset, announce).await?;
+    let tx = if founding {
+        tx
+    } else {
+        // Loading a large store takes a while, and keeps nobody from changing it.
+        drop(tx);
+        let mut reading = authority.database.read().await?;
+        authority.ring.load(&mut reading, &authority.sealer).await?;
+        authority.directory.load(&mut reading, authority.clock.now()).await?;
+        drop(reading);
+        authority.database.write().await?
+    };
+    found(&authority, tx, founding.then_some(&pepper), preset, announce).await?;
     authority.tend_signing_keys().await?;
     Ok(authority)
 }
@@ -129,11 +136,12 @@ fn new_epoch(random: &Random) -> Result<String, NoRandomness> {
 /// Everything a first start makes, and what every start ensures, in one transaction.
 async fn found(
     authority: &Arc<Authority>,
+    tx: Tx,
     pepper: Option<&Zeroizing<[u8; 32]>>,
     preset: Option<&Secret>,
     announce: impl FnOnce(&Secret),
 ) -> Result<(), StartError> {
-    let mut change = authority.begin_as(Actor::system()).await?;
+    let mut change = authority.begin_in(tx, Actor::system());
     if let Some(pepper) = pepper {
         let now = change.now;
         let canary = authority.sealer.seal(CANARY, CANARY_TEXT, &authority.random)?;
