@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use fixture::process::{Process, command, files, run};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Runs it, expects it to fail, and gives its one line.
 #[track_caller]
@@ -236,4 +236,31 @@ async fn a_store_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it() 
     let path = "/organizations/org_01KAJ2M3N4P5Q6R7S8T9V0W1X2/api_keys";
     let body = serde_json::json!({ "name": "k", "permissions": ["threads:read"] });
     assert_eq!(process.manage("POST", path, body).await.unwrap().0, 201);
+}
+
+#[tokio::test]
+async fn a_backup_made_as_documented_is_opened_by_every_command() {
+    use sqlx::Connection;
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path());
+    process.manage("POST", "/organizations", json!({ "name": "Acme" })).await.unwrap();
+    let other = tempfile::tempdir().unwrap();
+    std::fs::create_dir(other.path().join("data")).unwrap();
+    let file = folder.path().join("data/chancery.db");
+    let mut connection = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    let backup = other.path().join("data/chancery.db").display().to_string();
+    sqlx::query("VACUUM INTO $1").bind(backup).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    std::fs::create_dir(other.path().join("keys")).unwrap();
+    std::fs::copy(folder.path().join("keys/master.key"), other.path().join("keys/master.key")).unwrap();
+    for words in [&["audit", "verify"][..], &["restored"], &["migrate"], &["audit", "verify"]] {
+        let output = run(command(other.path()).args(words));
+        assert!(output.status.success(), "{words:?}: {output:?}");
+    }
+    let restored = Process::start(other.path());
+    let (_, organizations) = restored.manage("GET", "/organizations", Value::Null).await.unwrap();
+    assert_eq!(organizations["data"][0]["name"], "Acme");
+    let nowhere = tempfile::tempdir().unwrap();
+    let output = run(command(nowhere.path()).arg("restored"));
+    assert!(!output.status.success() && !nowhere.path().join("data").exists(), "{output:?}");
 }

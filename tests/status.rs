@@ -87,6 +87,9 @@ async fn tsl_8_a_list_is_tagged_and_only_the_present_ones_are_there() {
     for absent in ["/status/v1/lists/1", "/status/v1/lists/00", "/status/v1/lists/-1", "/status/v1/lists/x"] {
         is_problem(&get(&installation, absent).await, 404, "not_found");
     }
+    for number in ["+1", "01", "-1", "x"] {
+        is_problem(&get(&installation, &format!("/status/v1/feed/slot/{number}")).await, 404, "not_found");
+    }
     let lists = get(&installation, "/status/v1/aggregation").await.expect(200);
     assert_eq!(lists, json!({ "status_lists": [format!("{ISSUER}/status/v1/lists/0")] }));
     installation.pass(Duration::from_secs(31)).await;
@@ -207,7 +210,7 @@ async fn a_revoked_api_key_and_its_tokens_share_an_entry() {
     let validated = installation.validate(&key["value"]).await;
     let token = installation.key_token_answer(&key, "").await.expect(200)["access_token"].as_str().unwrap().to_owned();
     assert_eq!(validated["status"], claims(&token)["status"]);
-    assert_eq!(validated["cache_ttl"], 60);
+    assert_eq!(validated["cache_ttl"], 10);
     let before = snapshot(&installation).await;
     let deleted = installation.manage("DELETE", &format!("/api_keys/{}", key["id"].as_str().unwrap()), Value::Null).await;
     assert!(deleted.headers.contains_key("revocation-rev"), "{deleted:?}");
@@ -377,6 +380,7 @@ async fn a_key_that_is_ended_now_takes_its_tokens_along() {
     let before = snapshot(&installation).await;
     let answer = installation.manage("POST", &format!("/api_keys/{}/expire", key["id"].as_str().unwrap()), json!({})).await;
     assert!(answer.status.is_success() && answer.headers.contains_key("revocation-rev"), "{answer:?}");
+    assert!(!installation.active_for_operator(&token).await);
     assert_eq!(since(&installation, &before).await.indexes().collect::<Vec<_>>(), [index(&token)]);
 }
 
@@ -424,16 +428,42 @@ async fn rfc7240_an_answer_waits_until_its_revocation_is_published() {
     let published = installation.manage("GET", &format!("/revocations/{rev}"), Value::Null).await.expect(200);
     assert_eq!((&published["object"], &published["rev"]), (&json!("revocation"), &json!(rev)));
     assert_eq!(published["published_at"], installation.clock.now().to_string());
-    for unknown in ["7f3a.1", "1", "x.y", &format!("{rev}0")] {
+    for unknown in ["7f3a.1", "1", "x.y", &format!("{rev}000"), &rev.replace('.', ".+"), &rev.replace('.', ".0")] {
         is_problem(&installation.manage("GET", &format!("/revocations/{unknown}"), Value::Null).await, 404, "not_found");
     }
     stop.send_replace(true);
     publisher.await.unwrap();
-    // Nobody publishes now: the answer says that it did not wait.
+    // Nobody publishes now: the answer says that it did not wait, and that it is not published yet.
     let client = installation.application().await;
     let path = format!("/connect/applications/{}", client.id);
     let answer = installation.manage_as(MANAGEMENT_KEY, "DELETE", &path, Value::Null, &[("prefer", "wait=0")]).await;
     assert_eq!((answer.status.as_u16(), answer.header("preference-applied")), (204, ""));
+    let published = installation.manage("GET", &format!("/revocations/{}", answer.header("revocation-rev")), Value::Null).await.expect(200);
+    assert_eq!(published["published_at"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_page_may_ask_with_headers_of_its_own() {
+    let installation = Installation::new().await;
+    let asked =
+        [("origin", "https://any.example"), ("access-control-request-method", "GET"), ("access-control-request-headers", "if-none-match")];
+    let answer = installation.send("OPTIONS", "/status/v1/lists/0", &asked, "").await;
+    assert!(answer.status.is_success(), "{answer:?}");
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert!(answer.header("access-control-allow-headers").contains("if-none-match"));
+}
+
+#[tokio::test]
+async fn a_second_resource_server_that_follows_delays_no_promise() {
+    let installation = Installation::new().await;
+    let server = async |name: &str| {
+        let body = json!({ "identifier": format!("https://{name}.example"), "name": name, "status_enforcing": true });
+        installation.manage("POST", "/resource_servers", body).await.expect(201);
+    };
+    server("a").await;
+    let client = installation.application().await;
+    server("b").await;
+    assert_eq!(promise(&installation, &client).await, AT_ONCE);
 }
 
 #[tokio::test]

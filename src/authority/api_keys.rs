@@ -23,7 +23,7 @@ use crate::domain::text::FieldError;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::usage::{KEPT_HOURS, Usage};
 use crate::storage::api_keys::{self, HourOfUse};
-use crate::storage::{memberships, organizations, revocations, users};
+use crate::storage::{memberships, organizations, users};
 
 pub(super) const NAME: &str = "API key";
 const ORGANIZATION: &str = "organization";
@@ -161,7 +161,7 @@ impl Change {
         key.life.expires_at = expires_at;
         if expires_at == Some(self.now) {
             // It never lives again, so its tokens need not either.
-            revocations::of_api_key(&mut self.tx, key.id, self.now).await?;
+            api_keys::raise_generation(&mut self.tx, key.id, self.now).await?;
             self.revokes.get_or_insert(Revokes::ApiKeys);
         }
         self.store_key(key, &before).await

@@ -8,6 +8,7 @@ use super::Authority;
 use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
+use super::status::read_number;
 use crate::domain::application::{Application, DEFAULT_ACCESS_TOKEN_TTL, MAX_ACCESS_TOKEN_TTL, MIN_ACCESS_TOKEN_TTL, max_access_token_ttl};
 use crate::domain::management_key::Power;
 use crate::domain::resource_server::ResourceServer;
@@ -54,12 +55,14 @@ pub struct PublishedRevocation {
 
 impl Authority {
     /// When a revision was published.
-    pub fn find_revocation(&self, caller: &Caller, id: &str) -> Result<PublishedRevocation, Error> {
+    pub async fn find_revocation(&self, caller: &Caller, id: &str) -> Result<PublishedRevocation, Error> {
         caller.demand(Power::EventsRead)?;
-        let seen = self.status.seen().ok_or(Error::NotFound("revocation"))?;
-        let rev = id.rsplit_once('.').filter(|(epoch, _)| **epoch == *seen.epoch).and_then(|(_, rev)| rev.parse::<i64>().ok());
-        let rev = rev.filter(|rev| (0..=seen.rev).contains(rev)).ok_or(Error::NotFound("revocation"))?;
-        Ok(PublishedRevocation { rev: format!("{}.{rev}", seen.epoch), published_at: self.status.published_at(rev) })
+        // What was just answered may not have been read by the publisher yet.
+        let head = installation::status_head(&mut self.database.read().await?).await?;
+        let epoch = head.status_epoch.unwrap_or_default();
+        let rev = id.rsplit_once('.').filter(|(of, _)| *of == epoch).and_then(|(_, rev)| read_number(rev));
+        let rev = rev.filter(|rev| *rev <= head.rev).ok_or(Error::NotFound("revocation"))?;
+        Ok(PublishedRevocation { rev: id.to_owned(), published_at: self.status.published_at(rev) })
     }
 
     /// Waits until a revision is published; whether it was in time.
@@ -104,12 +107,10 @@ impl Change {
         Ok(())
     }
 
-    /// Notes, before resource servers change, how long a token may live that none of those that follow revocations will see.
-    pub(super) async fn note_unenforced_tokens(&mut self) -> Result<(), Error> {
-        let servers = resource_servers::all(&mut self.tx).await?;
-        // A server that stops enforcing leaves tokens behind that may live for a day.
-        let longest = if servers.iter().any(|server| server.status_enforcing) { max_access_token_ttl(true) } else { MAX_ACCESS_TOKEN_TTL };
-        let until = self.now + Duration::from_secs(u64::from(longest));
+    /// Notes how long tokens may live that were made for a resource server as it was, or for the issuer itself. One that stops enforcing
+    /// leaves tokens behind that may live for a day.
+    pub(super) async fn note_unenforced_tokens(&mut self, was_enforcing: bool) -> Result<(), Error> {
+        let until = self.now + Duration::from_secs(u64::from(max_access_token_ttl(was_enforcing)));
         Ok(installation::set_unenforced_until(&mut self.tx, until).await?)
     }
 }

@@ -56,9 +56,12 @@ impl Authority {
                 Err(_) => {}
             }
             tokio::time::sleep(GATHER).await;
+            // Counted from the last frame: what was looked at in between made none.
+            let said = self.publisher.turn.lock().await.at.unwrap_or(self.clock.now());
+            let wait = (said + self.deployment.status.heartbeat).since(self.clock.now()).max(GATHER);
             tokio::select! {
                 _ = committed.changed() => {}
-                () = tokio::time::sleep(self.deployment.status.heartbeat.saturating_sub(GATHER)) => {}
+                () = tokio::time::sleep(wait.min(self.deployment.status.heartbeat)) => {}
                 () = stopped(&mut stop) => return,
             }
         }
@@ -109,7 +112,7 @@ impl Authority {
             return Ok(());
         };
         let news = self.status.count(turn.rev + 1..seen.rev + 1);
-        let due = at + self.deployment.status.heartbeat.saturating_sub(2 * GATHER) <= seen.as_of;
+        let due = at + self.deployment.status.heartbeat.saturating_sub(GATHER) <= seen.as_of;
         if news == 0 && fingerprint == turn.fingerprint && !due {
             // There is nothing to tell, so it is told.
             self.status.advance(seen.rev, self.clock.now());

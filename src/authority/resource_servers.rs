@@ -59,9 +59,10 @@ impl Change {
             version: 1,
         };
         self.check_lifetime(&server).await?;
-        if applications::any(&mut self.tx).await? || api_keys::any(&mut self.tx).await? {
+        let first = resource_servers::all(&mut self.tx).await?.is_empty();
+        if first && (applications::any(&mut self.tx).await? || api_keys::any(&mut self.tx).await?) {
             // Their tokens were for the issuer itself, until now.
-            self.note_unenforced_tokens().await?;
+            self.note_unenforced_tokens(false).await?;
         }
         if server.default {
             self.take_default_mark().await?;
@@ -102,7 +103,7 @@ impl Change {
         self.check_lifetime(&server).await?;
         (server.updated_at, server.version) = (self.now, server.version + 1);
         if server.status_enforcing != before.status_enforcing || server.access_token_ttl != before.access_token_ttl {
-            self.note_unenforced_tokens().await?;
+            self.note_unenforced_tokens(before.status_enforcing && !server.status_enforcing).await?;
         }
         resource_servers::update(&mut self.tx, &server).await?;
         self.note_resource_server("resource_server.updated", &server, Some(&before));
@@ -119,7 +120,7 @@ impl Change {
         if permissions::any_for_resource_server(&mut self.tx, &server.identifier).await? {
             return Err(Error::conflict("resource_server_in_use", "a permission is for it: remove that first"));
         }
-        self.note_unenforced_tokens().await?;
+        self.note_unenforced_tokens(server.status_enforcing).await?;
         resource_servers::delete(&mut self.tx, server.id).await?;
         self.note_resource_server("resource_server.deleted", &server, Some(&server));
         Ok(())

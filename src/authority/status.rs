@@ -108,7 +108,7 @@ impl Authority {
         let seen = self.seen().await?;
         let prev = match left_off {
             None => Some(seen.rev),
-            Some(id) => id.rsplit_once('.').filter(|(epoch, _)| **epoch == *seen.epoch).and_then(|(_, rev)| rev.parse().ok()),
+            Some(id) => id.rsplit_once('.').filter(|(epoch, _)| **epoch == *seen.epoch).and_then(|(_, rev)| read_number(rev)),
         };
         let first = match prev.filter(|prev| *prev <= seen.rev) {
             Some(prev) => self.frame(prev, &seen, MAX_CATCH_UP_ENTRIES)?,
@@ -189,6 +189,8 @@ impl Authority {
             seen if seen.as_of + Duration::from_secs(LIST_LIFETIME) <= now => self.observe().await?,
             seen => seen,
         };
+        // The first token of a new list may be quicker than the publisher.
+        let seen = if list == seen.lists { self.observe().await? } else { seen };
         if list >= seen.lists {
             return Ok(None);
         }
@@ -239,4 +241,9 @@ impl Authority {
             None => self.observe().await,
         }
     }
+}
+
+/// A whole number as it is written here, and in no other way: a cache would keep each apart.
+pub fn read_number(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number: &i64| *number >= 0 && number.to_string() == text)
 }

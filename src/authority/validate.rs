@@ -35,8 +35,8 @@ pub struct Validated {
     pub cache_lifetime: Duration,
 }
 
-/// Revocations reach whoever follows them at once; a key that is about to retire, or is given an earlier end, this much later.
-const CACHE_LIFETIME: Duration = Duration::from_secs(60);
+/// Revocations reach whoever follows them at once; that a key is about to retire, or was given an earlier end, this much later.
+const CACHE_LIFETIME: Duration = Duration::from_secs(10);
 
 impl Authority {
     /// The key, with what is known of it now; or why the value is none that is good. A good one counts as used.

@@ -30,6 +30,8 @@ pub(super) async fn migrate(path: &DatabasePath) -> Result<(), String> {
 
 /// Verifiers take the revisions of two epochs for different ones: what they know to be revoked stays so, and they ask for everything anew.
 pub(super) async fn restored(path: &DatabasePath) -> Result<(), String> {
+    // One that is not there is not to be made.
+    path.open_read_only().await.map_err(|error| error.to_string())?.close().await;
     let (database, _lock) = path.open().await.map_err(|error| error.to_string())?;
     let end_epoch = async {
         let mut tx = database.write().await?;

@@ -255,6 +255,14 @@ pub async fn update(tx: &mut Tx, key: &ApiKey) -> Result<()> {
         .execute(connection))
 }
 
+/// Begins a new generation of a key: the tokens of the one before are dead.
+pub async fn raise_generation(tx: &mut Tx, id: ApiKeyId, now: Timestamp) -> Result<()> {
+    revocations::of_api_key(tx, id, now).await?;
+    let index = take_status_indexes(tx, 1).await?;
+    let sql = "UPDATE api_key SET generation = generation + 1, status_index = $2 WHERE id = $1";
+    run!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(index).execute(connection))
+}
+
 /// Begins a new generation of every key of an organization: the tokens of the one before are dead.
 pub async fn raise_generations_of_organization(tx: &mut Tx, organization: OrganizationId, now: Timestamp) -> Result<()> {
     revocations::of_api_keys_of_organization(tx, organization, now).await?;

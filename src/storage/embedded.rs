@@ -87,7 +87,7 @@ impl DatabasePath {
             return Err(OpenError::Absent(self.0.clone()));
         }
         self.check_content().await?;
-        let readers = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options(&self.0).read_only(true));
+        let readers = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(only_reading(&self.0));
         Ok(Database(Pools::Sqlite { writer: readers.clone(), readers }))
     }
 
@@ -104,7 +104,7 @@ impl DatabasePath {
     async fn check_content(&self) -> Result<(), OpenError> {
         let path = self.0.as_path();
         let corrupt = |error: sqlx::Error| OpenError::Corrupt { path: path.into(), reason: one_line(&error) };
-        let mut connection = options(path).read_only(true).connect().await.map_err(corrupt)?;
+        let mut connection = only_reading(path).connect().await.map_err(corrupt)?;
         check_version(&mut connection).await.map_err(corrupt)??;
         let application: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut connection).await.map_err(corrupt)?;
         if application != APPLICATION_ID {
@@ -138,13 +138,12 @@ impl DatabasePath {
 
 /// WAL with `synchronous=FULL`: with NORMAL every commit since the last checkpoint is lost at a power cut.
 fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(WRITER_WAIT)
+    only_reading(path).read_only(false).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
+}
+
+/// As the file is: a backup (`VACUUM INTO`) has no write-ahead log yet, and a reader cannot give it one.
+fn only_reading(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).create_if_missing(false).read_only(true).foreign_keys(true).busy_timeout(WRITER_WAIT)
 }
 
 fn check_folder(path: &Path) -> Result<(), OpenError> {

@@ -33,7 +33,7 @@ pub(super) async fn of_application(tx: &mut Tx, id: ApplicationId, now: Timestam
     insert(tx, revoke!("client_secret WHERE client_secret.application_id = $2"), id.to_string(), now).await
 }
 
-pub async fn of_api_key(tx: &mut Tx, id: ApiKeyId, now: Timestamp) -> Result<()> {
+pub(super) async fn of_api_key(tx: &mut Tx, id: ApiKeyId, now: Timestamp) -> Result<()> {
     insert(tx, revoke!("api_key WHERE api_key.id = $2 AND revoked_at IS NULL"), id.to_string(), now).await
 }
 

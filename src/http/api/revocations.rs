@@ -15,5 +15,5 @@ pub fn routes() -> Routes {
 }
 
 pub async fn find(Path(rev): Path<String>, call: Call) -> Result<Answer, Stop> {
-    Ok(Answer::ok(&call.app.authority.find_revocation(call.caller(), &rev)?))
+    Ok(Answer::ok(&call.app.authority.find_revocation(call.caller(), &rev).await?))
 }

@@ -13,7 +13,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{gone, not_found};
-use crate::authority::status::{Message, SlotError};
+use crate::authority::status::{Message, SlotError, read_number};
 use crate::http::App;
 use crate::http::api::{Problem, Stop};
 use crate::http::connection::Streams;
@@ -88,8 +88,9 @@ fn event(message: &Message) -> Event {
 
 /// The frame of one second, the same for everyone, so that a cache answers for all.
 pub async fn slot(State(app): State<Arc<App>>, Path(second): Path<String>) -> Result<Response, Stop> {
-    let second =
-        second.parse().map_err(|_number| not_found("a slot is a second since the epoch, as in /status/v1/feed/slot/1795132800"))?;
+    let second = read_number(&second)
+        .and_then(|second| u64::try_from(second).ok())
+        .ok_or_else(|| not_found("a slot is a second since the epoch, as in /status/v1/feed/slot/1795132800"))?;
     match app.authority.status_slot(second).await {
         Ok(frame) => Ok(([(CONTENT_TYPE, SECURITY_EVENT), (CACHE_CONTROL, IMMUTABLE)], frame).into_response()),
         Err(SlotError::OutOfReach) => {
@@ -102,7 +103,7 @@ pub async fn slot(State(app): State<Arc<App>>, Path(second): Path<String>) -> Re
 
 /// What came after a revision, as a list of frames.
 pub async fn after(State(app): State<Arc<App>>, Path((epoch, rev)): Path<(String, String)>) -> Result<Response, Stop> {
-    let rev = rev.parse().map_err(|_number| not_found("a revision is a whole number, as in /status/v1/feed/after/7f3a90c1/88123"))?;
+    let rev = read_number(&rev).ok_or_else(|| not_found("a revision is a whole number, as in /status/v1/feed/after/7f3a90c1/88123"))?;
     let frame = app.authority.status_after(&epoch, rev).await?.ok_or_else(gone)?;
     Ok(([(CACHE_CONTROL, "no-store")], axum::Json([frame])).into_response())
 }

@@ -5,13 +5,15 @@ mod lists;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::header::IF_NONE_MATCH;
+use axum::http::{HeaderName, Method, StatusCode};
 use axum::routing::get;
 use tower_http::cors::{Any, CorsLayer};
 
 use super::App;
 use super::api::{Problem, Stop};
 
+const ASKED_WITH: [HeaderName; 2] = [IF_NONE_MATCH, HeaderName::from_static("last-event-id")];
 const EXPOSED: [HeaderName; 1] = [axum::http::header::ETAG];
 
 pub const FEED: &str = "/status/v1/feed";
@@ -21,14 +23,19 @@ pub const JWKS: &str = "/status/v1/jwks.json";
 
 pub fn router() -> Router<Arc<App>> {
     Router::new()
-        .route(FEED, get(feed::follow))
-        .route("/status/v1/feed/slot/{second}", get(feed::slot))
-        .route("/status/v1/feed/after/{epoch}/{rev}", get(feed::after))
-        .route(SNAPSHOT, get(feed::snapshot))
-        .route("/status/v1/lists/{list}", get(lists::list))
-        .route(AGGREGATION, get(lists::aggregation))
-        .route(JWKS, get(super::oauth::status_jwks))
-        .layer(CorsLayer::new().allow_origin(Any).expose_headers(EXPOSED))
+        .route(FEED, get(feed::follow).options(preflight))
+        .route("/status/v1/feed/slot/{second}", get(feed::slot).options(preflight))
+        .route("/status/v1/feed/after/{epoch}/{rev}", get(feed::after).options(preflight))
+        .route(SNAPSHOT, get(feed::snapshot).options(preflight))
+        .route("/status/v1/lists/{list}", get(lists::list).options(preflight))
+        .route(AGGREGATION, get(lists::aggregation).options(preflight))
+        .route(JWKS, get(super::oauth::status_jwks).options(preflight))
+        .layer(CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers(ASKED_WITH).expose_headers(EXPOSED))
+}
+
+/// What a browser asks before it sends a header of its own; the layer answers.
+async fn preflight() -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 fn gone() -> Stop {
