@@ -64,12 +64,22 @@ async fn weigh(house: &House) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(house.base.trim_start_matches("http://")).await.unwrap();
     stream.write_all(b"GET /status/v1/feed HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    let (mut buffer, mut bytes, began) = (vec![0; 64 * 1024], 0, instant());
-    while let Ok(Ok(read)) = tokio::time::timeout(Duration::from_secs(30).saturating_sub(began.elapsed()), stream.read(&mut buffer)).await {
-        bytes += read;
+    let mut buffer = vec![0; 64 * 1024];
+    // What comes at once is the answer's head and the frame of the moment; the weight is that of the heartbeats after it.
+    while let Ok(Ok(_)) = tokio::time::timeout(Duration::from_millis(500), stream.read(&mut buffer)).await {}
+    let (began, mut bytes, mut frames) = (instant(), 0, 0);
+    let mut last = Duration::ZERO;
+    let mut first = None;
+    while began.elapsed() < Duration::from_secs(32) {
+        let read = stream.read(&mut buffer).await.unwrap();
+        last = began.elapsed();
+        match first {
+            None => first = Some(last),
+            Some(_) => (bytes, frames) = (bytes + read, frames + 1),
+        }
     }
-    let hourly = f64::from(u32::try_from(bytes).unwrap()) / began.elapsed().as_secs_f64() * 3600.0 / 1e6;
-    println!("an idle feed: {bytes} bytes in {:.0} s, {hourly:.2} MB an hour", began.elapsed().as_secs_f64());
+    let hourly = f64::from(u32::try_from(bytes).unwrap()) / (last - first.unwrap()).as_secs_f64() * 3600.0 / 1e6;
+    println!("an idle feed: {} bytes a frame, {hourly:.2} MB an hour", bytes / frames);
 }
 
 fn part(token: &str, place: usize) -> Value {
