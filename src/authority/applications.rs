@@ -17,7 +17,7 @@ use crate::domain::event::{NewEvent, Subject};
 use crate::domain::management_key::Power;
 use crate::domain::page::{Cursor, Page, PageRequest};
 use crate::domain::permission::HolderKind;
-use crate::domain::resource_server::ResourceServer;
+use crate::domain::resource_server::{ResourceServer, may_ask_for};
 use crate::domain::text::FieldError;
 use crate::domain::usage::Usage;
 use crate::storage::{applications, client_secrets, organizations, resource_servers};
@@ -194,15 +194,15 @@ impl Change {
         });
     }
 
-    /// Every resource must be registered.
     /// Tokens may live for a day only where revocation reaches the verifier. For any other resource server they are cut to an hour.
     async fn check_application_lifetime(&mut self, application: &Application) -> Result<(), Error> {
         let servers = resource_servers::all(&mut self.tx).await?;
-        let may = |server: &ResourceServer| application.resources.as_ref().is_none_or(|own| own.contains(&server.identifier));
+        let may = |server: &ResourceServer| may_ask_for(application.resources.as_deref(), &server.identifier);
         let enforcing = servers.iter().any(|server| server.status_enforcing && may(server));
         Ok(check_access_token_ttl(application.access_token_ttl, enforcing)?)
     }
 
+    /// Every resource must be registered.
     async fn check_resources(&mut self, application: &Application) -> Result<(), Error> {
         let mut errors = Vec::new();
         for identifier in application.resources.iter().flatten() {

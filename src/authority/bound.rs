@@ -9,9 +9,9 @@ use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
 use super::status::read_number;
-use crate::domain::application::{Application, DEFAULT_ACCESS_TOKEN_TTL, MAX_ACCESS_TOKEN_TTL, MIN_ACCESS_TOKEN_TTL, max_access_token_ttl};
+use crate::domain::application::{Application, MAX_ACCESS_TOKEN_TTL, access_token_lifetime, max_access_token_ttl};
 use crate::domain::management_key::Power;
-use crate::domain::resource_server::ResourceServer;
+use crate::domain::resource_server::{ResourceServer, may_ask_for};
 use crate::domain::revocation::CLOCK_DIFFERENCE;
 use crate::domain::timestamp::Timestamp;
 use crate::storage::{installation, resource_servers};
@@ -79,7 +79,9 @@ impl Change {
     pub async fn bound(&mut self) -> Result<Option<Bound>, Error> {
         let Some(revokes) = self.revokes.clone() else { return Ok(None) };
         // A large change takes its time: what is promised is counted from its end.
-        let rev = self.chain_events().await?;
+        self.chain_events().await?;
+        // Whatever revokes is an event.
+        let Some(rev) = self.first_rev else { return Ok(None) };
         let head = installation::status_head(&mut self.tx).await?;
         let servers = resource_servers::all(&mut self.tx).await?;
         let now = self.authority.clock.now();
@@ -118,11 +120,10 @@ impl Change {
 /// The longest that a token of an application, or of an API key, made now may live with a verifier that revocation does not reach.
 fn longest(servers: &[ResourceServer], application: Option<&Application>, now: Timestamp) -> Duration {
     let own = application.and_then(|application| application.access_token_ttl);
-    let of = |asked: Option<u32>| asked.unwrap_or(DEFAULT_ACCESS_TOKEN_TTL).clamp(MIN_ACCESS_TOKEN_TTL, MAX_ACCESS_TOKEN_TTL);
     let concerned = servers.iter().filter(|server| !server.status_enforcing && may(application, server));
-    let longest = concerned.map(|server| of([own, server.access_token_ttl].into_iter().flatten().min())).max();
+    let longest = concerned.map(|server| access_token_lifetime(own, server.access_token_ttl, false)).max();
     // While no resource server is registered, tokens are for the issuer itself.
-    let Some(longest) = longest.or(servers.is_empty().then(|| of(own))) else { return Duration::ZERO };
+    let Some(longest) = longest.or(servers.is_empty().then(|| access_token_lifetime(own, None, false))) else { return Duration::ZERO };
     // Its own setting may have been a longer one a moment ago.
     let changed = application.is_some_and(|application| {
         application.version > 1 && application.updated_at + Duration::from_secs(u64::from(MAX_ACCESS_TOKEN_TTL)) > now
@@ -145,5 +146,5 @@ fn longest_ever(servers: &[ResourceServer], application: &Application) -> Durati
 }
 
 fn may(application: Option<&Application>, server: &ResourceServer) -> bool {
-    application.and_then(|application| application.resources.as_ref()).is_none_or(|own| own.contains(&server.identifier))
+    application.is_none_or(|application| may_ask_for(application.resources.as_deref(), &server.identifier))
 }

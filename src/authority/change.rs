@@ -32,8 +32,8 @@ pub struct Change {
     events: Vec<NewEvent>,
     /// Whose tokens it makes worthless.
     pub(super) revokes: Option<Revokes>,
-    /// The place in the chain of its first event.
-    first_rev: Option<i64>,
+    /// The place in the chain of its first event, once that is written; it is that of all it revokes.
+    pub(super) first_rev: Option<i64>,
     kept: Option<KeptIdempotency>,
     _in_flight: Option<InFlightGuard>,
 }
@@ -169,13 +169,13 @@ impl Change {
         Ok(())
     }
 
-    /// Writes the events noted so far; answers the place of the change's first, which is that of all it revokes.
-    pub(super) async fn chain_events(&mut self) -> Result<i64, Error> {
-        let mut head = installation::head(&mut self.tx).await?;
-        let first = *self.first_rev.get_or_insert(head.rev + 1);
+    /// Writes the events noted so far.
+    pub(super) async fn chain_events(&mut self) -> Result<(), Error> {
         if self.events.is_empty() {
-            return Ok(first);
+            return Ok(());
         }
+        let mut head = installation::head(&mut self.tx).await?;
+        self.first_rev.get_or_insert(head.rev + 1);
         for event in std::mem::take(&mut self.events) {
             self.demand_acted_in(event.organization_id)?;
             let id: EventId = self.authority.random.id(self.now);
@@ -201,7 +201,6 @@ impl Change {
             head.event_hash = row.hash();
             events::insert(&mut self.tx, &row, &head.event_hash).await?;
         }
-        installation::move_head(&mut self.tx, &head).await?;
-        Ok(first)
+        Ok(installation::move_head(&mut self.tx, &head).await?)
     }
 }

@@ -9,9 +9,9 @@ use chancery_verifier::{AccessToken, Algorithm, Audience, Principal, Scope, Stat
 use super::Authority;
 use super::authenticate::Authenticated;
 use crate::directory::Catalogue;
-use crate::domain::application::{DEFAULT_ACCESS_TOKEN_TTL, MIN_ACCESS_TOKEN_TTL, max_access_token_ttl};
+use crate::domain::application::access_token_lifetime;
 use crate::domain::id::OrganizationId;
-use crate::domain::resource_server::ResourceServer;
+use crate::domain::resource_server::{ResourceServer, may_ask_for};
 use crate::domain::signing_key::KeyLine;
 use crate::domain::timestamp::Timestamp;
 use crate::keys::signer::SigningFailed;
@@ -209,16 +209,15 @@ impl Target {
             Self::Registered(server) => server.access_token_ttl,
             Self::Issuer => None,
         };
-        let asked = [of_client, of_server].into_iter().flatten().min();
         let enforcing = matches!(self, Self::Registered(server) if server.status_enforcing);
-        asked.unwrap_or(DEFAULT_ACCESS_TOKEN_TTL).clamp(MIN_ACCESS_TOKEN_TTL, max_access_token_ttl(enforcing))
+        access_token_lifetime(of_client, of_server, enforcing)
     }
 }
 
 /// RFC 8707 §2, RFC 9068 §3: which resource server is meant. An unknown one and one that is not granted get the same answer.
 fn target(catalogue: &Catalogue, resources: Option<&[String]>, asked: Option<&str>, issuer: &str) -> Result<Target, IssueError> {
     let registered = |identifier: &str| catalogue.resource_servers.get(identifier).cloned().map(Target::Registered);
-    let may = |identifier: &str| resources.is_none_or(|own| own.iter().any(|own| own == identifier));
+    let may = |identifier: &str| may_ask_for(resources, identifier);
     if let Some(asked) = asked {
         if catalogue.resource_servers.is_empty() && asked == issuer {
             return Ok(Target::Issuer);

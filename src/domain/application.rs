@@ -17,6 +17,12 @@ pub const MAX_ACCESS_TOKEN_TTL: u32 = 3600;
 /// The longest for a resource server that follows the revocations.
 pub const MAX_ENFORCED_ACCESS_TOKEN_TTL: u32 = 86_400;
 
+/// How long a token lives, seconds: the shorter of what the client and the resource server ask for, within what is allowed.
+pub fn access_token_lifetime(of_client: Option<u32>, of_server: Option<u32>, status_enforcing: bool) -> u32 {
+    let asked = [of_client, of_server].into_iter().flatten().min();
+    asked.unwrap_or(DEFAULT_ACCESS_TOKEN_TTL).clamp(MIN_ACCESS_TOKEN_TTL, max_access_token_ttl(status_enforcing))
+}
+
 /// The longest lifetime of a token for a resource server that does, or does not, follow the revocations.
 pub fn max_access_token_ttl(status_enforcing: bool) -> u32 {
     if status_enforcing { MAX_ENFORCED_ACCESS_TOKEN_TTL } else { MAX_ACCESS_TOKEN_TTL }

@@ -57,6 +57,11 @@ impl Signing {
     }
 }
 
+/// Whether a client with these resources may ask for tokens for a resource server; one that names none may ask for any.
+pub fn may_ask_for(resources: Option<&[String]>, identifier: &str) -> bool {
+    resources.is_none_or(|own| own.iter().any(|own| own == identifier))
+}
+
 pub struct NewResourceServer {
     pub identifier: String,
     pub name: Name,
