@@ -1,6 +1,7 @@
 //! HTTP: the whole router on one screen. It speaks; what is decided is decided in `authority`.
 pub mod api;
 mod body;
+mod conditional;
 mod connection;
 mod drain;
 mod health;

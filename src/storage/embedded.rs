@@ -3,13 +3,12 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
+use super::schema::{MIGRATOR, altered_at, known, one_line};
 use super::{Database, DatabasePath, Pools, WRITER_WAIT};
-
-pub(super) static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
 /// Marks a file as ours in SQLite's header: "Chan".
 const APPLICATION_ID: i64 = 0x4368_616e;
@@ -116,7 +115,7 @@ impl DatabasePath {
         }
         let found: Option<i64> =
             sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&mut connection).await.map_err(corrupt)?;
-        let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+        let known = known();
         connection.close().await.map_err(corrupt)?;
         match found {
             Some(found) if found > known => Err(OpenError::Newer { path: path.into(), found, known }),
@@ -226,18 +225,9 @@ fn sqlite_error(path: &Path, error: &sqlx::Error) -> OpenError {
 }
 
 fn migrate_error(path: &Path, error: &MigrateError) -> OpenError {
-    match error {
-        MigrateError::VersionMismatch(version) | MigrateError::VersionMissing(version) => {
-            OpenError::Altered { path: path.into(), version: *version }
-        }
-        other => OpenError::Sqlite { path: path.into(), reason: other.to_string().replace('\n', " ") },
-    }
-}
-
-fn one_line(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(database) => database.message().replace('\n', " "),
-        other => other.to_string().replace('\n', " "),
+    match altered_at(error) {
+        Some(version) => OpenError::Altered { path: path.into(), version },
+        None => OpenError::Sqlite { path: path.into(), reason: error.to_string().replace('\n', " ") },
     }
 }
 

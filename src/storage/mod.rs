@@ -2,6 +2,7 @@
 mod embedded;
 mod life;
 mod page;
+mod schema;
 mod server;
 
 pub mod api_keys;

@@ -2,11 +2,10 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
-use super::embedded::MIGRATOR;
+use super::schema::{MIGRATOR, altered_at, known, one_line};
 use super::{Database, Pools, WRITER_WAIT};
 
 /// PostgreSQL 15.
@@ -77,14 +76,14 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), ServerError> {
     if there {
         let sql = "SELECT MAX(version) FROM _sqlx_migrations";
         let found: Option<i64> = sqlx::query_scalar(sql).fetch_one(&mut *tx).await.map_err(server_error)?;
-        let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+        let known = known();
         if let Some(found) = found.filter(|found| *found > known) {
             return Err(ServerError::Newer { found, known });
         }
     }
-    MIGRATOR.run(&mut *tx).await.map_err(|error| match error {
-        MigrateError::VersionMismatch(version) | MigrateError::VersionMissing(version) => ServerError::Altered(version),
-        other => ServerError::Server(other.to_string().replace('\n', " ")),
+    MIGRATOR.run(&mut *tx).await.map_err(|error| match altered_at(&error) {
+        Some(version) => ServerError::Altered(version),
+        None => ServerError::Server(error.to_string().replace('\n', " ")),
     })?;
     sqlx::raw_sql(APPEND_ONLY).execute(&mut *tx).await.map_err(server_error)?;
     tx.commit().await.map_err(server_error)
@@ -92,11 +91,4 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), ServerError> {
 
 fn server_error(error: sqlx::Error) -> ServerError {
     ServerError::Server(one_line(&error))
-}
-
-fn one_line(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(database) => database.message().replace('\n', " "),
-        other => other.to_string().replace('\n', " "),
-    }
 }

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::authority::PublishedKeys;
 use crate::http::App;
+use crate::http::conditional::is_known;
 
 const CACHE: &str = "public, max-age=300";
 
@@ -45,8 +46,7 @@ fn answer(published: &PublishedKeys, cache: &'static str, headers: &HeaderMap) -
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")]).into_response();
     }
     let tags = [(ETAG, published.etag.clone()), (CACHE_CONTROL, cache.to_owned())];
-    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    if known.map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == published.etag || tag == "*") {
+    if is_known(headers, &published.etag) {
         return (StatusCode::NOT_MODIFIED, tags).into_response();
     }
     (tags, [(CONTENT_TYPE, "application/json")], published.jwks.clone()).into_response()

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -11,6 +11,7 @@ use serde_json::json;
 use super::not_found;
 use crate::http::App;
 use crate::http::api::{Problem, Stop};
+use crate::http::conditional::is_known;
 
 const STATUS_LIST: &str = "application/statuslist+jwt";
 const FOR_A_SECOND: &str = "public, max-age=1";
@@ -33,8 +34,7 @@ pub async fn list(
     };
     let list = found.ok_or_else(|| not_found("there is no such status list: /status/v1/aggregation names those there are"))?;
     let tag = format!("\"{}\"", list.tag);
-    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let unchanged = known.map(|known| known.trim().trim_start_matches("W/")).any(|known| known == tag || known == "*");
+    let unchanged = is_known(&headers, &tag);
     let headers = [(ETAG, tag), (CACHE_CONTROL, FOR_A_SECOND.to_owned())];
     if unchanged {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
