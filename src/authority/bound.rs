@@ -8,12 +8,12 @@ use super::Authority;
 use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
-use super::status::read_number;
 use crate::domain::application::{Application, MAX_ACCESS_TOKEN_TTL, access_token_lifetime, max_access_token_ttl};
 use crate::domain::management_key::Power;
 use crate::domain::resource_server::{ResourceServer, may_ask_for};
 use crate::domain::revocation::CLOCK_DIFFERENCE;
 use crate::domain::timestamp::Timestamp;
+use crate::status::{read_revision, revision};
 use crate::storage::{installation, resource_servers};
 
 /// The longest that an answer is held back until its revocation is published.
@@ -60,8 +60,7 @@ impl Authority {
         // What was just answered may not have been read by the publisher yet.
         let head = installation::status_head(&mut self.database.read().await?).await?;
         let epoch = head.status_epoch.unwrap_or_default();
-        let rev = id.rsplit_once('.').filter(|(of, _)| *of == epoch).and_then(|(_, rev)| read_number(rev));
-        let rev = rev.filter(|rev| *rev <= head.rev).ok_or(Error::NotFound("revocation"))?;
+        let rev = read_revision(id, &epoch).filter(|rev| *rev <= head.rev).ok_or(Error::NotFound("revocation"))?;
         Ok(PublishedRevocation { rev: id.to_owned(), published_at: self.status.published_at(rev) })
     }
 
@@ -93,7 +92,7 @@ impl Change {
         };
         let silence = self.authority.deployment.status.max_staleness + CLOCK_DIFFERENCE;
         let effective_by = last.max(Timestamp::from_millis(head.unenforced_until)).max(now + silence + COMMIT);
-        let id = format!("{}.{rev}", head.status_epoch.unwrap_or_default());
+        let id = revision(&head.status_epoch.unwrap_or_default(), rev);
         Ok(Some(Bound { rev, id, effective_by_ms: effective_by.millis() }))
     }
 

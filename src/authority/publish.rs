@@ -106,27 +106,26 @@ impl Authority {
     /// A frame goes out when there is something new, or when the heartbeat is due.
     async fn tell(&self, turn: &mut Turn, seen: &Seen) -> Result<(), Error> {
         let fingerprint = self.ring.snapshot().fingerprint.clone();
-        let Some(at) = turn.at else {
-            *turn = Turn { rev: seen.rev, fingerprint, at: Some(seen.as_of), purged: turn.purged };
-            self.status.publish(Message::Reset, seen.rev, seen.as_of);
-            return Ok(());
-        };
-        let news = self.status.count(turn.rev + 1..seen.rev + 1);
-        let due = at + self.deployment.status.heartbeat.saturating_sub(GATHER) <= seen.as_of;
-        if news == 0 && fingerprint == turn.fingerprint && !due {
-            // There is nothing to tell, so it is told.
-            self.status.advance(seen.rev, self.clock.now());
-            return Ok(());
+        if let Some(at) = turn.at {
+            let news = self.status.count(turn.rev + 1..seen.rev + 1);
+            let due = at + self.deployment.status.heartbeat.saturating_sub(GATHER) <= seen.as_of;
+            if news == 0 && fingerprint == turn.fingerprint && !due {
+                // There is nothing to tell, so it is told.
+                self.status.advance(seen.rev, self.clock.now());
+                return Ok(());
+            }
+            let message = match self.frame(turn.rev, seen, MAX_FRAME_ENTRIES)? {
+                Some(frame) => Message::Frame { id: seen.revision(), frame },
+                None => {
+                    self.publisher.documents.forget_snapshot().await;
+                    Message::Reset
+                }
+            };
+            self.status.tell(message);
         }
-        let message = match self.frame(turn.rev, seen, MAX_FRAME_ENTRIES)? {
-            Some(frame) => Message::Frame { id: self.id(seen), frame },
-            None => Message::Reset,
-        };
-        if matches!(message, Message::Reset) {
-            self.publisher.documents.forget_snapshot().await;
-        }
-        self.status.publish(message, seen.rev, self.clock.now());
-        *turn = Turn { rev: seen.rev, fingerprint, at: Some(seen.as_of), purged: turn.purged };
+        // What there was at the first look is told to whoever comes.
+        self.status.advance(seen.rev, self.clock.now());
+        (turn.rev, turn.fingerprint, turn.at) = (seen.rev, fingerprint, Some(seen.as_of));
         Ok(())
     }
 
@@ -154,11 +153,6 @@ impl Authority {
         let ring = self.ring.snapshot();
         let signer = ring.signer(KeyLine::STATUS).ok_or_else(|| Error::internal(NoStatusKey))?;
         signer.sign(typ, claims).map_err(Error::internal)
-    }
-
-    /// What names a revision.
-    pub(super) fn id(&self, seen: &Seen) -> String {
-        format!("{}.{}", seen.epoch, seen.rev)
     }
 
     fn publication(&self, seen: &Seen, jti: BTreeMap<String, u64>) -> Publication {

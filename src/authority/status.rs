@@ -12,9 +12,10 @@ use super::Authority;
 use super::error::Error;
 use super::publish::MAX_FRAME_ENTRIES;
 use crate::domain::timestamp::Timestamp;
-pub use crate::status::Message;
 use crate::status::Seen;
 use crate::status::bits::pack;
+use crate::status::read_revision;
+pub use crate::status::{Message, read_number};
 
 /// The most entries of a frame that only one listener is sent; more is in the snapshot, which is made for all.
 const MAX_CATCH_UP_ENTRIES: usize = 1024;
@@ -108,13 +109,13 @@ impl Authority {
         let seen = self.seen().await?;
         let prev = match left_off {
             None => Some(seen.rev),
-            Some(id) => id.rsplit_once('.').filter(|(epoch, _)| **epoch == *seen.epoch).and_then(|(_, rev)| read_number(rev)),
+            Some(id) => read_revision(id, &seen.epoch),
         };
         let first = match prev.filter(|prev| *prev <= seen.rev) {
             Some(prev) => self.frame(prev, &seen, MAX_CATCH_UP_ENTRIES)?,
             None => None,
         };
-        Ok((first.map_or(Message::Reset, |frame| Message::Frame { id: self.id(&seen), frame }), feed))
+        Ok((first.map_or(Message::Reset, |frame| Message::Frame { id: seen.revision(), frame }), feed))
     }
 
     /// A frame of everything after a revision; `None` when only the snapshot can say that.
@@ -241,9 +242,4 @@ impl Authority {
             None => self.observe().await,
         }
     }
-}
-
-/// A whole number as it is written here, and in no other way: a cache would keep each apart.
-pub fn read_number(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|number: &i64| *number >= 0 && number.to_string() == text)
 }

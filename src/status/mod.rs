@@ -33,6 +33,28 @@ pub struct Seen {
     pub kept: Duration,
 }
 
+impl Seen {
+    /// The name of the revision, as verifiers are told it.
+    pub fn revision(&self) -> String {
+        revision(&self.epoch, self.rev)
+    }
+}
+
+/// The name of a revision: the database's incarnation and the number.
+pub fn revision(epoch: &str, rev: i64) -> String {
+    format!("{epoch}.{rev}")
+}
+
+/// The number of a revision of this incarnation, from its name.
+pub fn read_revision(id: &str, epoch: &str) -> Option<i64> {
+    id.rsplit_once('.').filter(|(of, _)| *of == epoch).and_then(|(_, rev)| read_number(rev))
+}
+
+/// A whole number as it is written here, and in no other way: a cache would keep each apart.
+pub fn read_number(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number: &i64| *number >= 0 && number.to_string() == text)
+}
+
 /// A message of the feed.
 #[derive(Clone, Debug)]
 pub enum Message {
@@ -127,11 +149,9 @@ impl Status {
         self.seen.borrow().clone()
     }
 
-    /// Tells every listener, of everything up to `rev`.
-    pub fn publish(&self, message: Message, rev: i64, now: Timestamp) {
-        // Nobody need be listening.
+    /// Tells every listener; there need be none.
+    pub fn tell(&self, message: Message) {
         let _ = self.feed.send(Arc::new(message));
-        self.advance(rev, now);
     }
 
     /// Notes that everything up to `rev` is told.
@@ -198,12 +218,12 @@ impl Status {
             Revoked::Credential(index) if index.list() == list => Some(index.position()),
             _ => None,
         });
-        (revocations.changed.get(&list).copied().unwrap_or(0), indexes.collect())
+        (revocations.changed_at(list), indexes.collect())
     }
 
     /// The revision a list last changed at.
     pub fn list_changed_at(&self, list: u64) -> i64 {
-        self.read().changed.get(&list).copied().unwrap_or(0)
+        self.read().changed_at(list)
     }
 
     /// Forgets what no token can carry any more.
@@ -222,6 +242,10 @@ impl Status {
 }
 
 impl Revocations {
+    fn changed_at(&self, list: u64) -> i64 {
+        self.changed.get(&list).copied().unwrap_or(0)
+    }
+
     fn within(&self, revs: Range<i64>) -> Range<usize> {
         let position = |rev: i64| self.live.partition_point(|revocation| revocation.rev < rev);
         position(revs.start)..position(revs.end)

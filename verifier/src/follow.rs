@@ -13,8 +13,9 @@ use crate::events::{Event, EventReader};
 use crate::fetch::{fetch, fetch_text};
 use crate::figures::Counters;
 use crate::frame::MAX_PUBLICATION_BYTES;
-use crate::revocations::{Action, Applied, PublicationError, Revocations};
+use crate::revocations::{Action, Applied, PublicationError, Revocations, Verdict};
 use crate::verifier::Shared;
+use crate::verify::VerifyError;
 
 /// How many feeds are open at once: one may be frozen, or be on its way back.
 const FEEDS: usize = 2;
@@ -64,6 +65,22 @@ impl Following {
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Revocations> {
         self.revocations.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How old the knowledge is that a token is good by, or why it is refused; each refusal is counted.
+    pub(crate) fn decide(&self, verdict: Verdict) -> Result<Duration, VerifyError> {
+        match verdict {
+            Verdict::Good { age } => Ok(age),
+            Verdict::Unknown => Err(VerifyError::StatusUnknown),
+            Verdict::Revoked => {
+                self.counters.refused_revoked.add();
+                Err(VerifyError::Revoked)
+            }
+            Verdict::Stale => {
+                self.counters.refused_stale.add();
+                Err(VerifyError::Stale)
+            }
+        }
     }
 
     /// Notes what became of a publication; whether it was taken in.
@@ -184,10 +201,9 @@ pub(crate) async fn fetch_snapshot(shared: &Shared, following: &Following) -> Re
 
 /// What was published since the snapshot was made: one that serves many is up to a second old. The feed would bring it too, a moment later.
 pub(crate) async fn catch_up_with_the_feed(shared: &Shared, following: &Following) {
-    let left_off = following.read().left_off();
-    let position = left_off.as_deref().and_then(|id| id.rsplit_once('.')).and_then(|(epoch, rev)| Some((epoch, rev.parse().ok()?)));
-    if let Some((epoch, rev)) = position {
-        catch_up(shared, following, epoch, rev).await;
+    let action = following.read().catch_up();
+    if let Some(action) = action {
+        perform(shared, following, &action).await;
     }
 }
 

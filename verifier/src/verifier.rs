@@ -15,7 +15,6 @@ use crate::fetch::fetch;
 use crate::figures::Figures;
 use crate::follow::{Following, Tasks, follow};
 use crate::jwks::KeySet;
-use crate::revocations::Verdict;
 use crate::verified::Verified;
 use crate::verify::{Expectation, VerifyError, check, verify_with_kid};
 
@@ -142,25 +141,10 @@ impl Verifier {
             None => None,
             Some(following) => {
                 let verdict = following.read().check(&token, now, max_staleness);
-                Some(self.decide(following, verdict)?)
+                Some(following.decide(verdict)?)
             }
         };
         Ok(Verified::new(token, revocation_age))
-    }
-
-    pub(crate) fn decide(&self, following: &Following, verdict: Verdict) -> Result<Duration, VerifyError> {
-        match verdict {
-            Verdict::Good { age } => Ok(age),
-            Verdict::Unknown => Err(VerifyError::StatusUnknown),
-            Verdict::Revoked => {
-                following.counters.refused_revoked.add();
-                Err(VerifyError::Revoked)
-            }
-            Verdict::Stale => {
-                following.counters.refused_stale.add();
-                Err(VerifyError::Stale)
-            }
-        }
     }
 
     /// Whether revocations are followed.

@@ -29,20 +29,25 @@ impl Revocations {
                 return Some(Action::FetchKeys { fingerprint });
             }
         }
-        let behind = self.gap.is_some() || self.is_silent(now);
-        if self.wants_snapshot || (behind && self.failed) {
+        let silent = self.is_silent(now);
+        if self.wants_snapshot || (self.failed && (silent || self.gap.is_some())) {
             let may = self.may_ask("snapshot", PATIENCE, now);
             self.failed &= !may;
             return may.then_some(Action::FetchSnapshot);
         }
         if self.gap.is_some() {
-            let Position { epoch, rev } = self.position.clone()?;
-            return self.may_ask("catch up", PATIENCE, now).then_some(Action::CatchUp { epoch, rev });
+            return self.catch_up().filter(|_| self.may_ask("catch up", PATIENCE, now));
         }
-        if self.is_silent(now) && self.may_ask("slot", 1000, now) {
+        if silent && self.may_ask("slot", 1000, now) {
             return Some(Action::AskSlot { second: now.div_euclid(1000) });
         }
         None
+    }
+
+    /// To fetch what came after the last revision that is known.
+    pub(crate) fn catch_up(&self) -> Option<Action> {
+        let Position { epoch, rev } = self.position.clone()?;
+        Some(Action::CatchUp { epoch, rev })
     }
 
     /// Whether nothing new came for longer than it should.
