@@ -78,6 +78,8 @@ fn what_fails_is_one_line_with_the_authoritys_own_words() {
     };
     assert!(said(&["organizations", "show", "org_x"]).contains("404: no such organization"));
     assert!(said(&["organizations", "list", "--management-key", "chm_wrong"]).contains("401: this is no live management key"));
+    let hyphened = format!("-h{}", "x".repeat(41));
+    assert!(said(&["keys", "revoke", &hyphened, "--json"]).contains("404: no such signing key"), "a kid may begin with a hyphen");
     assert!(said(&["keys", "rotate"]).contains("409: the successor may sign from"));
     assert!(said(&["organizations", "list", "--issuer", "http://127.0.0.1:1"]).contains("cannot be reached"));
 }

@@ -139,7 +139,11 @@ enum KeysCommand {
         force: bool,
     },
     /// Withdraw a compromised key at once
-    Revoke { kid: String },
+    Revoke {
+        /// A thumbprint in base64url (RFC 7638), so one in 64 begins with a hyphen
+        #[arg(allow_hyphen_values = true)]
+        kid: String,
+    },
 }
 
 #[derive(Args)]
