@@ -13,7 +13,9 @@ use crate::domain::credential::{ApiKeyPrefix, Secret};
 use crate::domain::revocation::StatusProfile;
 use crate::domain::signing_key::Schedule;
 use crate::keys::master::MasterKeyPlace;
-use crate::storage::DatabasePath;
+use crate::storage::{DatabasePath, DatabaseUrl, ServerError};
+
+const LONGEST_LEASE: Duration = Duration::from_secs(3600);
 
 /// Settings of `chancery serve`.
 #[derive(Args)]
@@ -28,6 +30,14 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     pub database: DatabaseArgs,
+
+    /// How many connections to a database server this instance opens at the most, beside the one that follows it
+    #[arg(long, env = "CHANCERY_DATABASE_CONNECTIONS", default_value = "10", value_parser = clap::value_parser!(u32).range(2..=1000), value_name = "NUMBER")]
+    pub database_connections: u32,
+
+    /// How long tokens are issued for known credentials while a database server is away, an hour at the most
+    #[arg(long, env = "CHANCERY_LEASE", default_value = "60s", value_parser = parse_lease, value_name = "DURATION")]
+    pub lease: Duration,
 
     /// Folder of the master key, made on the first start
     #[arg(long, env = "CHANCERY_KEYS_DIR", default_value = "keys", value_name = "FOLDER")]
@@ -93,9 +103,9 @@ impl From<Profile> for StatusProfile {
 /// Where the store is.
 #[derive(Args)]
 pub struct DatabaseArgs {
-    /// The store: sqlite://path of the file
-    #[arg(long, env = "CHANCERY_DATABASE_URL", default_value = "sqlite://data/chancery.db", value_parser = parse_database, value_name = "URL")]
-    pub database_url: DatabasePath,
+    /// The store: sqlite://path of the file, or postgres://user:password@host/database for several instances
+    #[arg(long, env = "CHANCERY_DATABASE_URL", default_value = "sqlite://data/chancery.db", hide_env_values = true, value_parser = parse_database, value_name = "URL")]
+    pub database_url: DatabaseUrl,
 }
 
 /// What is logged, and how.
@@ -185,12 +195,15 @@ fn parse_issuer(text: &str) -> Result<String, String> {
     }
 }
 
-fn parse_database(text: &str) -> Result<DatabasePath, String> {
-    let path = text.strip_prefix("sqlite://").ok_or("takes sqlite://path/to/file; no other database is supported yet")?;
+fn parse_database(text: &str) -> Result<DatabaseUrl, String> {
+    if ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
+        return text.parse().map(DatabaseUrl::Server).map_err(|error: ServerError| error.to_string());
+    }
+    let path = text.strip_prefix("sqlite://").ok_or("takes sqlite://path/to/file or postgres://user:password@host/database")?;
     if path.is_empty() || path.contains(['?', '#']) || path == ":memory:" {
         return Err("takes sqlite://path/to/file, without parameters".into());
     }
-    Ok(DatabasePath(path.into()))
+    Ok(DatabaseUrl::Embedded(DatabasePath(path.into())))
 }
 
 fn parse_prefix(text: &str) -> Result<ApiKeyPrefix, String> {
@@ -199,6 +212,13 @@ fn parse_prefix(text: &str) -> Result<ApiKeyPrefix, String> {
 
 fn parse_secret(text: &str) -> Result<Arc<Secret>, String> {
     Ok(Arc::new(Secret::presented(text)))
+}
+
+fn parse_lease(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        lease if lease <= LONGEST_LEASE => Ok(lease),
+        _ => Err("takes an hour at the most: that long a revoked credential may obtain tokens of an instance that is cut off".into()),
+    }
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

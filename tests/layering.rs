@@ -6,7 +6,7 @@ const MAY_NAME: [(&str, &[&str]); 11] = [
     ("clock", &["domain"]),
     ("random", &["domain"]),
     ("domain", &["domain"]),
-    ("storage", &["domain", "storage"]),
+    ("storage", &["domain", "clock", "storage"]),
     ("keys", &["domain", "storage", "random", "keys"]),
     ("courier", &["domain"]),
     ("directory", &["domain", "storage", "directory"]),

@@ -29,6 +29,7 @@ async fn instance(database: Database, keys: &std::path::Path) -> (Arc<Authority>
         issuer: fixture::ISSUER.into(),
         schedule: Schedule::with_lead(Schedule::DEFAULT_LEAD),
         status: StatusProfile::DEFAULT,
+        lease: chancery::domain::revocation::DEFAULT_LEASE,
         api_key_prefix: ApiKeyPrefix::parse("", ApiKeyPrefix::DEFAULT).unwrap(),
         webhook_networks: Vec::new(),
     };
@@ -49,7 +50,7 @@ async fn eight_first_starts_at_once_found_one_installation() {
             // As in a process of its own.
             std::thread::spawn(move || {
                 tokio::runtime::Runtime::new().unwrap().block_on(async move {
-                    let (authority, announced) = instance(url.open().await.unwrap(), &keys).await;
+                    let (authority, announced) = instance(url.open(10).await.unwrap(), &keys).await;
                     assert!(authority.can_sign());
                     announced
                 })
@@ -58,7 +59,7 @@ async fn eight_first_starts_at_once_found_one_installation() {
         .collect();
     let announced: Vec<String> = starts.into_iter().filter_map(|start| start.join().unwrap()).collect();
     assert_eq!(announced.len(), 1, "one management key");
-    let database = url.open().await.unwrap();
+    let database = url.open(10).await.unwrap();
     let keys = signing_keys::all(&mut database.read().await.unwrap()).await.unwrap();
     for purpose in [KeyPurpose::AccessToken, KeyPurpose::Status] {
         let active = keys.iter().filter(|stored| stored.key.purpose == purpose && stored.key.state == KeyState::Active);

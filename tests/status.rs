@@ -178,8 +178,8 @@ async fn a_planned_rotation_publishes_nothing() {
     let before = snapshot(&installation).await;
     let rotate = format!("/connect/applications/{}/client_secrets/rotate", client.id);
     let answer = installation.manage("POST", &rotate, json!({ "overlap_seconds": 3600 })).await;
-    let promised = answer.header("revocation-effective-by").to_owned();
-    assert_eq!(promised, "2026-11-20T02:00:00.000Z", "the overlap, and the longest that a token obtained in it may live");
+    let overlap_and_token = Duration::from_secs(2 * 3600) + installation.lease();
+    assert_eq!(promised(&installation, &answer), overlap_and_token, "the overlap, and the longest that a token obtained in it may live");
     answer.expect(201);
     installation.pass(Duration::from_secs(3 * 3600)).await;
     assert_eq!(since(&installation, &before).await.indexes().count(), 0);
@@ -302,6 +302,10 @@ async fn promise(installation: &Installation, client: &Client) -> Duration {
 
 async fn promise_of(installation: &Installation, path: &str) -> Duration {
     let answer = installation.manage("POST", path, json!({})).await;
+    promised(installation, &answer)
+}
+
+fn promised(installation: &Installation, answer: &Answer) -> Duration {
     let by = time::OffsetDateTime::parse(answer.header("revocation-effective-by"), &time::format_description::well_known::Rfc3339).unwrap();
     let now = i128::from(installation.clock.now().millis());
     Duration::from_millis(u64::try_from(by.unix_timestamp_nanos() / 1_000_000 - now).unwrap())
@@ -326,7 +330,7 @@ async fn an_answer_promises_the_bound_where_all_enforce_and_the_last_expiry_wher
 
     server("https://b.example", json!({})).await.expect(201);
     installation.pass(Duration::from_secs(2 * 86400)).await;
-    assert_eq!(promise(&installation, &client).await, Duration::from_secs(300), "b's tokens live for five minutes");
+    assert_eq!(promise(&installation, &client).await, Duration::from_secs(300) + installation.lease(), "b's tokens live for five minutes");
     let only_a = json!({ "resources": ["https://a.example"] });
     installation.manage("PUT", &format!("/connect/applications/{}", client.id), only_a).await.expect(200);
     assert_eq!(promise(&installation, &client).await, AT_ONCE);
@@ -336,7 +340,8 @@ async fn an_answer_promises_the_bound_where_all_enforce_and_the_last_expiry_wher
     is_problem(&installation.manage("PATCH", &path, json!({ "status_enforcing": false })).await, 422, "invalid");
     let body = json!({ "status_enforcing": false, "access_token_ttl": null });
     installation.manage("PATCH", &path, body).await.expect(200);
-    assert_eq!(promise(&installation, &client).await, Duration::from_secs(86400), "tokens of a day are about, and nobody follows");
+    let day = Duration::from_secs(86400) + installation.lease();
+    assert_eq!(promise(&installation, &client).await, day, "tokens of a day are about, and nobody follows");
 }
 
 #[tokio::test]
@@ -348,7 +353,7 @@ async fn a_suspension_promises_for_the_longest_lived_application() {
     let said = claims(&installation.token(&client).await);
     assert_eq!(said["exp"].as_u64().unwrap() - said["iat"].as_u64().unwrap(), 3600);
     let promised = promise_of(&installation, &format!("/organizations/{organization}/suspend")).await;
-    assert_eq!(promised, Duration::from_secs(3600));
+    assert_eq!(promised, Duration::from_secs(3600) + installation.lease());
 }
 
 #[tokio::test]

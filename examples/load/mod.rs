@@ -134,6 +134,7 @@ pub async fn authority(folder: std::path::PathBuf) -> Arc<App> {
     let settings = Deployment {
         issuer: "https://auth.example.com".into(),
         status: StatusProfile::DEFAULT,
+        lease: chancery::domain::revocation::DEFAULT_LEASE,
         schedule: Schedule::with_lead(Schedule::DEFAULT_LEAD),
         api_key_prefix: ApiKeyPrefix::stored(ApiKeyPrefix::DEFAULT.into()),
         webhook_networks: Vec::new(),

@@ -11,10 +11,10 @@ use super::error::Error;
 use crate::domain::application::{Application, MAX_ACCESS_TOKEN_TTL, access_token_lifetime, max_access_token_ttl};
 use crate::domain::management_key::Power;
 use crate::domain::resource_server::{ResourceServer, may_ask_for};
-use crate::domain::revocation::CLOCK_DIFFERENCE;
+use crate::domain::revocation::{CLOCK_DIFFERENCE, kept_for};
 use crate::domain::timestamp::Timestamp;
 use crate::status::{read_revision, revision};
-use crate::storage::{installation, resource_servers};
+use crate::storage::{installation, resource_servers, revocations};
 
 /// The longest that an answer is held back until its revocation is published.
 pub const MAX_WAIT: Duration = Duration::from_secs(10);
@@ -84,12 +84,14 @@ impl Change {
         let head = installation::status_head(&mut self.tx).await?;
         let servers = resource_servers::all(&mut self.tx).await?;
         let now = self.authority.clock.now();
-        let last = match &revokes {
-            Revokes::Later(application, retires_at) => *retires_at + longest_ever(&servers, application),
-            Revokes::Application(application) => now + longest(&servers, Some(application), now),
-            Revokes::ApiKeys => now + longest(&servers, None, now),
-            Revokes::Any => now + longest_unenforced(&servers),
+        let (from, longest) = match &revokes {
+            Revokes::Later(application, retires_at) => (*retires_at, longest_ever(&servers, application)),
+            Revokes::Application(application) => (now, longest(&servers, Some(application), now)),
+            Revokes::ApiKeys => (now, longest(&servers, None, now)),
+            Revokes::Any => (now, longest_unenforced(&servers)),
         };
+        // An instance that is cut off makes tokens of what it knew, and where none is enforced they are taken.
+        let last = from + longest + if longest.is_zero() { Duration::ZERO } else { self.lease() };
         let silence = self.authority.deployment.status.max_staleness + CLOCK_DIFFERENCE;
         let effective_by = last.max(Timestamp::from_millis(head.unenforced_until)).max(now + silence + COMMIT);
         let id = revision(&head.status_epoch.unwrap_or_default(), rev);
@@ -108,10 +110,26 @@ impl Change {
         Ok(())
     }
 
+    /// For how long another instance may make tokens of an older view.
+    fn lease(&self) -> Duration {
+        if self.authority.database.is_shared() { self.authority.deployment.lease } else { Duration::ZERO }
+    }
+
+    /// Has revocations remembered for as long as a token may live that is made within the lease.
+    pub(super) async fn note_lease(&mut self) -> Result<(), Error> {
+        let enforcing = resource_servers::all(&mut self.tx).await?.iter().any(|server| server.status_enforcing);
+        self.keep_revocations(enforcing).await
+    }
+
+    pub(super) async fn keep_revocations(&mut self, enforcing: bool) -> Result<(), Error> {
+        let longest = Duration::from_secs(u64::from(max_access_token_ttl(enforcing)));
+        Ok(revocations::keep_for(&mut self.tx, kept_for(longest, self.authority.deployment.lease)).await?)
+    }
+
     /// Notes how long tokens may live that were made for a resource server as it was, or for the issuer itself. One that stops enforcing
     /// leaves tokens behind that may live for a day.
     pub(super) async fn note_unenforced_tokens(&mut self, was_enforcing: bool) -> Result<(), Error> {
-        let until = self.now + Duration::from_secs(u64::from(max_access_token_ttl(was_enforcing)));
+        let until = self.now + Duration::from_secs(u64::from(max_access_token_ttl(was_enforcing))) + self.lease();
         Ok(installation::set_unenforced_until(&mut self.tx, until).await?)
     }
 }

@@ -37,7 +37,7 @@ pub enum AuditError {
 /// # Errors
 /// [`AuditError::Broken`] with the first bad row.
 pub async fn verify_chain(database: &Database) -> Result<i64, AuditError> {
-    let mut tx = database.read().await?;
+    let mut tx = database.read_at_leisure().await?;
     let head = installation::head(&mut tx).await?;
     let mut check = ChainCheck::default();
     loop {

@@ -29,7 +29,9 @@ impl Authority {
             tokio::select! {
                 _ = interval.tick() => {
                     ticks += 1;
-                    self.report("following the chain", self.catch_up().await);
+                    if !self.database.is_shared() {
+                        self.report("following the chain", self.catch_up().await);
+                    }
                     if ticks.is_multiple_of(FLUSH_TICKS) {
                         self.report("writing counts", self.flush_uses().await);
                         self.report("writing failed authentications", self.flush_failures(false).await);
@@ -56,7 +58,7 @@ impl Authority {
     /// # Errors
     /// [`Error`] of the first thing that could not be done.
     pub async fn tick(self: &Arc<Self>) -> Result<(), Error> {
-        self.catch_up().await?;
+        self.follow().await?;
         self.flush_uses().await?;
         self.flush_failures(false).await?;
         self.flush_refusals().await?;
@@ -89,7 +91,11 @@ impl Authority {
     }
 
     fn report(&self, what: &str, result: Result<(), Error>) {
-        if let Err(error) = result {
+        // Whoever follows a store that is away has said so.
+        let away = matches!(&result, Err(Error::Unavailable(_))) && !self.database.is_reachable();
+        if let Err(error) = result
+            && !away
+        {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::error!(%error, cause, "{what} failed; it is tried again");
         }

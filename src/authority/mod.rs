@@ -10,6 +10,7 @@ pub mod client_secrets;
 pub mod error;
 pub mod events;
 pub mod failures;
+pub mod follow;
 mod grants;
 pub mod housekeeping;
 pub mod idempotency;
@@ -38,7 +39,9 @@ pub mod validity;
 pub mod webhook_delivery;
 pub mod webhooks;
 
-use tokio::sync::{Mutex, watch};
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::courier::Courier;
@@ -47,15 +50,15 @@ use crate::domain::credential::ApiKeyPrefix;
 use crate::domain::revocation::StatusProfile;
 use crate::domain::signing_key::Schedule;
 use crate::keys::pepper::Pepper;
+use crate::keys::ring::KeyRing;
 pub use crate::keys::ring::PublishedKeys;
-use crate::keys::ring::{KeyRing, RingError};
 use crate::keys::seal::Sealer;
 use crate::random::Random;
 use crate::status::Status;
-use crate::storage::{Database, installation};
+use crate::storage::Database;
 
-use error::Error;
 use failures::Failures;
+use follow::{Lease, Rounds};
 use idempotency::InFlight;
 use publish::Publisher;
 use refusals::Refusals;
@@ -68,6 +71,8 @@ pub struct Deployment {
     pub issuer: String,
     pub schedule: Schedule,
     pub status: StatusProfile,
+    /// For how long tokens are issued without the store, where it is one that others change too.
+    pub lease: Duration,
     /// What API keys begin with where no settings say otherwise.
     pub api_key_prefix: ApiKeyPrefix,
     /// Internal networks that webhooks may be sent to.
@@ -89,40 +94,17 @@ pub struct Authority {
     pub(crate) refusals: Refusals,
     pub(crate) in_flight: InFlight,
     pub(crate) courier: Courier,
+    /// What this process is called among several on one store; the one on SQLite succeeds itself.
+    pub(crate) instance: String,
     /// Told whenever something was committed.
     pub(crate) committed: watch::Sender<()>,
     pub(crate) status: Status,
     pub(crate) publisher: Publisher,
-    /// Held while the signing keys are read again, so that an older state never follows a newer one.
-    loading_keys: Mutex<()>,
+    rounds: Rounds,
+    lease: Lease,
 }
 
 impl Authority {
-    /// Takes every committed change into memory, signing keys included.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the store cannot be read.
-    pub async fn catch_up(&self) -> Result<(), Error> {
-        self.directory.follow(&self.database, self.clock.now()).await?;
-        if self.directory.signing_keys_changed() { self.load_keys().await } else { Ok(()) }
-    }
-
-    /// Reads the signing keys again, unless another has since they changed.
-    async fn load_keys(&self) -> Result<(), Error> {
-        let _turn = self.loading_keys.lock().await;
-        if !self.directory.take_signing_keys_changed() {
-            return Ok(());
-        }
-        let loaded = async { self.ring.load(&mut self.database.read().await?, &self.sealer).await }.await;
-        loaded.map_err(|error| {
-            self.directory.set_signing_keys_changed();
-            match error {
-                RingError::Store(error) => error.into(),
-                other => Error::internal(other),
-            }
-        })
-    }
-
     /// How many API keys there are, dead ones too, for the operator's metrics.
     pub fn api_key_count(&self) -> usize {
         self.directory.api_key_count()
@@ -148,11 +130,5 @@ impl Authority {
     /// Whether a key signs, so that tokens can be issued.
     pub fn can_sign(&self) -> bool {
         !self.ring.snapshot().algorithms().is_empty()
-    }
-
-    /// Whether the store answers.
-    pub async fn store_answers(&self) -> bool {
-        let read = async { installation::head(&mut self.database.read().await?).await };
-        read.await.is_ok()
     }
 }

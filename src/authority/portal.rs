@@ -64,6 +64,7 @@ impl Authority {
         if !session.is_well_formed(Purpose::PortalLink) {
             return Ok(None);
         }
+        self.renew().await?;
         let mut tx = self.database.read().await?;
         let Some(session) = portal_sessions::find(&mut tx, &self.pepper.digest(session), self.clock.now()).await? else { return Ok(None) };
         let id = session.management_key_id.to_string();

@@ -1,5 +1,5 @@
 //! Publishing revocations: the store is read, what it says is signed and told to every verifier that listens (RFC 8417). Without a read of
-//! the store nothing is signed: a frame says "as of this moment, this is all", and only the store can say so.
+//! the store, and of a shared one a write to it, nothing is signed: a frame says "as of this moment, this is all", and only the store can say so.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,8 @@ use super::status::{Documents, Slots};
 use crate::domain::signing_key::KeyLine;
 use crate::domain::timestamp::Timestamp;
 use crate::status::{Entries, Message, Seen};
-use crate::storage::{installation, revocations};
+use crate::storage::installation::StatusHead;
+use crate::storage::{Tx, installation, revocations};
 
 /// Commits that follow one another this fast are told of together.
 const GATHER: Duration = Duration::from_millis(25);
@@ -47,8 +48,8 @@ impl Authority {
         let mut committed = self.committed.subscribe();
         let mut failing = false;
         loop {
-            match self.observe().await {
-                Ok(_) => failing = false,
+            match self.publish().await {
+                Ok(()) => failing = false,
                 Err(error) if !failing => {
                     failing = true;
                     tracing::error!(%error, "revocations cannot be read, so nothing is signed: verifiers will refuse tokens until they can");
@@ -67,6 +68,28 @@ impl Authority {
         }
     }
 
+    /// Tells what there is to tell. An observation of a shared store is a write: one that would tell nothing is spared.
+    async fn publish(&self) -> Result<(), Error> {
+        if self.database.is_shared() {
+            let turn = self.publisher.turn.lock().await;
+            let now = self.clock.now();
+            if self.ring.snapshot().fingerprint == turn.fingerprint && !self.is_due(&turn, now) {
+                let mut tx = self.database.read().await?;
+                let head = installation::head(&mut tx).await?;
+                if revocations::after(&mut tx, turn.rev, now).await?.is_empty() {
+                    self.status.advance(head.rev, now);
+                    return Ok(());
+                }
+            }
+        }
+        self.observe().await.map(drop)
+    }
+
+    /// Whether verifiers are to hear something even if nothing happened.
+    fn is_due(&self, turn: &Turn, now: Timestamp) -> bool {
+        turn.at.is_none_or(|at| at + self.deployment.status.heartbeat.saturating_sub(GATHER) <= now)
+    }
+
     /// Reads how far the store has come, takes it in, and tells whoever listens if there is something to tell.
     ///
     /// # Errors
@@ -77,21 +100,22 @@ impl Authority {
         let as_of = self.clock.now();
         self.catch_up().await?;
         let known = self.status.seen();
-        let mut tx = self.database.read().await?;
+        let mut tx = self.begin_observation(as_of).await?;
         let head = installation::status_head(&mut tx).await?;
         let mut new = revocations::after(&mut tx, known.as_ref().map_or(-1, |known| known.rev), as_of).await?;
-        drop(tx);
+        // Only once this is durable: of a primary that was deposed it never will be.
+        tx.commit().await?;
         // What was committed after the head was read comes with the next round.
         new.retain(|revocation| revocation.rev <= head.rev);
         let epoch = match known {
             Some(known) => known.epoch,
-            None => head.status_epoch.unwrap_or_default().into(),
+            None => head.status_epoch.as_deref().unwrap_or_default().into(),
         };
         let seen = Seen {
             epoch,
             rev: head.rev,
             as_of,
-            lists: u64::try_from(head.next_status_index.saturating_sub(1)).unwrap_or(0) / StatusIndex::PER_LIST + 1,
+            lists: lists(&head),
             kept: Duration::from_millis(u64::try_from(head.revocation_kept_ms).unwrap_or(0)),
         };
         self.status.take_in(new, seen.clone());
@@ -103,13 +127,23 @@ impl Authority {
         Ok(seen)
     }
 
+    /// A database server that was deposed can still be read. So what is said to be true as of now is preceded by a write, which the new
+    /// one would have refused it. The one process that holds SQLite's lock knows by itself that nobody else changed anything.
+    async fn begin_observation(&self, as_of: Timestamp) -> Result<Tx, Error> {
+        if !self.database.is_shared() {
+            return Ok(self.database.read().await?);
+        }
+        let mut tx = self.database.write().await?;
+        installation::beat(&mut tx, as_of).await?;
+        Ok(tx)
+    }
+
     /// A frame goes out when there is something new, or when the heartbeat is due.
     async fn tell(&self, turn: &mut Turn, seen: &Seen) -> Result<(), Error> {
         let fingerprint = self.ring.snapshot().fingerprint.clone();
-        if let Some(at) = turn.at {
+        if turn.at.is_some() {
             let news = self.status.count(turn.rev + 1..seen.rev + 1);
-            let due = at + self.deployment.status.heartbeat.saturating_sub(GATHER) <= seen.as_of;
-            if news == 0 && fingerprint == turn.fingerprint && !due {
+            if news == 0 && fingerprint == turn.fingerprint && !self.is_due(turn, seen.as_of) {
                 // There is nothing to tell, so it is told.
                 self.status.advance(seen.rev, self.clock.now());
                 return Ok(());
@@ -169,6 +203,11 @@ impl Authority {
             jti,
         }
     }
+}
+
+/// How many status lists there are: the next number to be given out is in the last, or begins another.
+pub(super) fn lists(head: &StatusHead) -> u64 {
+    u64::try_from(head.next_status_index.saturating_sub(1)).unwrap_or(0) / StatusIndex::PER_LIST + 1
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,4 @@
 //! Resource servers: register, change, remove. A changed algorithm signs only once its key has been published for the lead.
-use std::time::Duration;
 
 use chancery_verifier::Algorithm;
 use serde_json::json;
@@ -8,15 +7,14 @@ use super::Authority;
 use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
-use crate::domain::application::{check_access_token_ttl, max_access_token_ttl};
+use crate::domain::application::check_access_token_ttl;
 use crate::domain::event::{NewEvent, Subject};
 use crate::domain::management_key::Power;
 use crate::domain::page::{Cursor, Page, PageRequest};
 use crate::domain::resource_server::{NewResourceServer, ResourceServer, ResourceServerChange, Signing};
-use crate::domain::revocation::kept_for;
 use crate::domain::signing_key::KeyLine;
 use crate::domain::timestamp::Timestamp;
-use crate::storage::{api_keys, applications, permissions, resource_servers, revocations};
+use crate::storage::{api_keys, applications, permissions, resource_servers};
 
 const NAME: &str = "resource server";
 
@@ -130,8 +128,7 @@ impl Change {
     async fn check_lifetime(&mut self, server: &ResourceServer) -> Result<(), Error> {
         check_access_token_ttl(server.access_token_ttl, server.status_enforcing)?;
         if server.status_enforcing {
-            let longest = Duration::from_secs(u64::from(max_access_token_ttl(true)));
-            revocations::keep_for(&mut self.tx, kept_for(longest)).await?;
+            self.keep_revocations(true).await?;
         }
         Ok(())
     }

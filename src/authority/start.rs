@@ -5,6 +5,7 @@ use chancery_verifier::Algorithm;
 use zeroize::Zeroizing;
 
 use super::error::Error;
+use super::follow::Lease;
 use super::{Authority, Deployment};
 use crate::clock::Clock;
 use crate::courier::Courier;
@@ -93,13 +94,16 @@ pub async fn start(
         (None, None) if !holds_sealed => (random.bytes()?, true),
         _ => return Err(StartError::HalfSetUp),
     };
+    let instance = if database.is_shared() { new_name(&random)? } else { String::new() };
     let authority = Arc::new(Authority {
+        instance,
         courier: Courier::new(deployment.webhook_networks.clone()),
         deployment,
         committed: Default::default(),
         status: Default::default(),
         publisher: Default::default(),
-        loading_keys: Default::default(),
+        rounds: Default::default(),
+        lease: Lease::new(clock.now()),
         clock,
         ring: KeyRing::default(),
         directory: Directory::default(),
@@ -117,7 +121,7 @@ pub async fn start(
     } else {
         // Loading a large store takes a while, and keeps nobody from changing it.
         drop(tx);
-        let mut reading = authority.database.read().await?;
+        let mut reading = authority.database.read_at_leisure().await?;
         authority.ring.load(&mut reading, &authority.sealer).await?;
         authority.directory.load(&mut reading, authority.clock.now()).await?;
         drop(reading);
@@ -128,8 +132,8 @@ pub async fn start(
     Ok(authority)
 }
 
-/// A name for the database as it is now, which it never had before.
-fn new_epoch(random: &Random) -> Result<String, NoRandomness> {
+/// A name that nothing had before: for the database as it is now, or for this process.
+fn new_name(random: &Random) -> Result<String, NoRandomness> {
     Ok(random.bytes::<4>()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -153,10 +157,12 @@ async fn found(
     }
     // A database of a version that published no status has neither.
     if installation::status_head(&mut change.tx).await?.status_epoch.is_none() {
-        installation::set_status_epoch(&mut change.tx, &new_epoch(&authority.random)?).await?;
+        installation::set_status_epoch(&mut change.tx, &new_name(&authority.random)?).await?;
     }
     change.ensure_active_key(KeyLine::STATUS).await?;
     change.note_max_staleness().await?;
+    change.note_lease().await?;
+    installation::beat(&mut change.tx, change.now).await?;
     match preset {
         Some(preset) => change.ensure_preset_key(preset).await?,
         None => {

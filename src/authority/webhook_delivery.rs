@@ -18,7 +18,7 @@ use crate::domain::id::WebhookEndpointId;
 use crate::domain::management_key::Reach;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::webhook::{Delivery, Outcome, TRIED_FOR, WebhookEndpoint, pause_after};
-use crate::storage::webhooks::StoredWebhookEndpoint;
+use crate::storage::webhooks::{Claim, StoredWebhookEndpoint};
 use crate::storage::{events, installation, webhooks};
 
 /// What is due is looked for this often, beside whenever something was committed.
@@ -31,6 +31,8 @@ const AT_ONCE: usize = 32;
 const BATCH: i64 = 20;
 /// A batch ends early after this long, so that a slow endpoint gives its place to another.
 const BATCH_TIME: Duration = Duration::from_secs(10);
+/// For how long no other instance sends to an endpoint: longer than a batch and its last attempt take.
+const CLAIMED: Duration = Duration::from_secs(30);
 /// An endpoint that is sent nothing is moved along the chain in steps of this many events.
 const STEP: i64 = 1000;
 /// How long an endpoint is left alone after something of ours failed.
@@ -160,7 +162,7 @@ impl Authority {
     async fn due_endpoints(&self) -> Result<(Vec<StoredWebhookEndpoint>, i64), Error> {
         let mut tx = self.database.read().await?;
         let head = installation::head(&mut tx).await?.rev;
-        Ok((webhooks::due(&mut tx, self.clock.now()).await?, head))
+        Ok((webhooks::due(&mut tx, self.clock.now(), &self.instance).await?, head))
     }
 
     /// One batch for one endpoint.
@@ -189,6 +191,9 @@ impl Authority {
             }
             return Ok(Turn::Rest(Rest::NothingUpTo { version: endpoint.version, rev: head }));
         }
+        if self.database.is_shared() && !self.claim(endpoint).await? {
+            return Ok(Turn::Over);
+        }
         let began = clock::instant();
         let (mut deliveries, mut position, mut attempts) = (Vec::new(), endpoint.position, endpoint.failed_attempts);
         for event in &pending {
@@ -209,6 +214,15 @@ impl Authority {
         }
         let unchanged = self.advance(endpoint, position, 0, self.clock.now(), &deliveries).await?;
         Ok(if unchanged { Turn::More } else { Turn::Over })
+    }
+
+    /// Of several instances one sends to an endpoint, so that events arrive in their order.
+    async fn claim(&self, endpoint: &WebhookEndpoint) -> Result<bool, Error> {
+        let now = self.clock.now();
+        let mut tx = self.database.write().await?;
+        let claimed = webhooks::claim(&mut tx, endpoint, &Claim { instance: &self.instance, now, until: now + CLAIMED }).await?;
+        tx.commit().await?;
+        Ok(claimed)
     }
 
     async fn attempt(&self, endpoint: &WebhookEndpoint, event: &Event, url: &Url, secret: &Secret, attempt: i64) -> Delivery {
@@ -253,7 +267,10 @@ impl Authority {
         for delivery in deliveries {
             webhooks::insert_delivery(&mut tx, delivery).await?;
         }
-        let unchanged = webhooks::advance(&mut tx, endpoint, position, attempts, next_attempt_at).await?;
+        let now = self.clock.now();
+        let claim = Claim { instance: &self.instance, now, until: now };
+        let unchanged = webhooks::advance(&mut tx, endpoint, position, attempts, next_attempt_at, &claim).await?;
+        webhooks::release(&mut tx, endpoint.id, &self.instance).await?;
         tx.commit().await?;
         Ok(unchanged)
     }

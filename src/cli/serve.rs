@@ -15,24 +15,24 @@ use crate::domain::credential::Secret;
 use crate::domain::signing_key::Schedule;
 use crate::http::{self, App, TrustedProxies};
 use crate::keys::provider;
-use crate::storage::{DatabasePath, StoreError, installation};
+use crate::storage::{DatabaseUrl, StoreError, installation};
 use crate::telemetry;
 
 /// How long readiness is false before the listener closes, so that a load balancer can look away.
 const GRACE: Duration = Duration::from_millis(500);
 
-pub(super) async fn migrate(path: &DatabasePath) -> Result<(), String> {
-    let (database, _lock) = path.open().await.map_err(|error| error.to_string())?;
+pub(super) async fn migrate(url: &DatabaseUrl) -> Result<(), String> {
+    let (database, _lock) = url.open(1).await.map_err(|error| error.to_string())?;
     database.close().await;
-    tell(&format!("{} is up to date", path.0.display()));
+    tell(&format!("{url} is up to date"));
     Ok(())
 }
 
 /// Verifiers take the revisions of two epochs for different ones: what they know to be revoked stays so, and they ask for everything anew.
-pub(super) async fn restored(path: &DatabasePath) -> Result<(), String> {
+pub(super) async fn restored(url: &DatabaseUrl) -> Result<(), String> {
     // One that is not there is not to be made.
-    path.open_read_only().await.map_err(|error| error.to_string())?.close().await;
-    let (database, _lock) = path.open().await.map_err(|error| error.to_string())?;
+    url.open_read_only().await.map_err(|error| error.to_string())?.close().await;
+    let (database, _lock) = url.open(1).await.map_err(|error| error.to_string())?;
     let end_epoch = async {
         let mut tx = database.write().await?;
         installation::end_status_epoch(&mut tx).await?;
@@ -62,6 +62,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         issuer: args.issuer(bound)?,
         schedule: args.schedule(),
         status: args.status_profile.into(),
+        lease: args.lease,
         api_key_prefix: args.api_key_prefix.clone(),
         webhook_networks: args.webhook_networks.clone(),
     };
@@ -69,7 +70,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
     if deployment.schedule.lead < Schedule::LEAST_LEAD {
         tracing::warn!(lead = ?deployment.schedule.lead, "CHANCERY_KEY_LEAD is shorter than verifiers cache keys: a rotation may make good tokens fail");
     }
-    let (database, _lock) = args.database.database_url.open().await.map_err(|error| error.to_string())?;
+    let (database, _lock) = args.database.database_url.open(args.database_connections).await.map_err(|error| error.to_string())?;
     let authority = match start::start(deployment, database.clone(), &args.master_key(), preset, Clock::system(), announce).await {
         Ok(authority) => authority,
         Err(error) => {
@@ -84,6 +85,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         tokio::spawn(http::listen::serve(public, http::router(&app), Arc::clone(&app), stopped.clone())),
         tokio::spawn(http::listen::serve(internal, http::internal_router(&app), Arc::clone(&app), stopped)),
     ];
+    let follower = tokio::spawn(Arc::clone(&authority).follow_store(ended.clone()));
     let publisher = tokio::spawn(Arc::clone(&authority).publish_status(ended.clone()));
     let courier = tokio::spawn(Arc::clone(&authority).deliver_webhooks(ended.clone()));
     let house = tokio::spawn(Arc::clone(&authority).keep_house(ended));
@@ -101,6 +103,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         let _ = house.await;
         let _ = courier.await;
         let _ = publisher.await;
+        let _ = follower.await;
         authority.close_store().await;
     };
     // A second signal ends at once; that is as safe as kill -9 is.

@@ -1,6 +1,7 @@
 //! Loading the directory, and following the event chain.
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::entry::{ApiKeyEntry, ApplicationEntry, Catalogue};
@@ -13,8 +14,8 @@ use crate::domain::timestamp::Timestamp;
 use crate::storage::api_keys::StoredApiKey;
 use crate::storage::client_secrets::StoredSecret;
 use crate::storage::{
-    self, Database, Tx, api_keys, applications, client_secrets, events, installation, management_keys, organizations, permissions,
-    resource_servers, revoked_tokens,
+    self, Database, StoreError, Tx, api_keys, applications, client_secrets, events, installation, management_keys, organizations,
+    permissions, resource_servers, revoked_tokens,
 };
 
 impl Directory {
@@ -43,29 +44,42 @@ impl Directory {
             self.revoked_tokens.insert(token.jti, Timestamp::from_millis(token.expires_at));
         }
         self.load_catalogue(tx).await?;
-        *followed = head.rev;
+        self.rev.store(head.rev, Ordering::Release);
+        *followed = head;
         Ok(())
     }
 
     /// Takes in every change committed since the last round. When it returns, whatever was committed before it was called is in memory.
     ///
     /// # Errors
-    /// [`storage::StoreError`]; then the next round takes it in.
+    /// [`storage::StoreError`]; then the next round takes it in. [`StoreError::Another`] when the store's chain is not the one followed so far.
     pub async fn follow(&self, database: &Database, now: Timestamp) -> storage::Result<()> {
         let mut followed = self.followed.lock().await;
+        let head = database.look().await?;
+        if head == *followed {
+            return Ok(());
+        }
+        if head.rev <= followed.rev {
+            return Err(StoreError::Another);
+        }
         let mut tx = database.read().await?;
         loop {
-            let changes = events::subjects_after(&mut tx, *followed).await?;
-            let Some((last, _)) = changes.last() else { return Ok(()) };
-            let last = *last;
-            let subjects: HashSet<Subject> = changes.into_iter().map(|(_, subject)| subject).collect();
+            let Some(changes) = events::changes_after(&mut tx, followed.rev).await? else {
+                // A connection that led somewhere else than the look did.
+                return if followed.rev < head.rev { Err(StoreError::OutOfReach) } else { Ok(()) };
+            };
+            if changes.previous_hash != followed.event_hash {
+                return Err(StoreError::Another);
+            }
+            let subjects: HashSet<Subject> = changes.subjects.into_iter().collect();
             for subject in &subjects {
                 if *subject == Subject::SigningKeys {
                     self.set_signing_keys_changed();
                 }
                 self.reload(&mut tx, subject, now).await?;
             }
-            *followed = last;
+            self.rev.store(changes.last.rev, Ordering::Release);
+            *followed = changes.last;
         }
     }
 

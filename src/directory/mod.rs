@@ -5,7 +5,7 @@ mod entry;
 mod load;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
@@ -15,6 +15,7 @@ use crate::domain::credential::SecretDigest;
 use crate::domain::id::{ApiKeyId, ApplicationId, ClientId, ManagementKeyId, OrganizationId};
 use crate::domain::management_key::ManagementKey;
 use crate::domain::timestamp::Timestamp;
+use crate::storage::installation::Head;
 
 pub use entry::{ApiKeyEntry, ApplicationEntry, Catalogue, OrganizationEntry, SecretEntry};
 
@@ -33,7 +34,8 @@ pub struct Directory {
     /// Whether a signing key changed that the key ring has not been told of.
     signing_keys_changed: AtomicBool,
     /// The last event that is in the maps; moved by one follower at a time.
-    followed: Mutex<i64>,
+    followed: Mutex<Head>,
+    rev: AtomicI64,
 }
 
 impl Directory {
@@ -72,6 +74,11 @@ impl Directory {
 
     pub fn application_count(&self) -> usize {
         self.applications.len()
+    }
+
+    /// The place in the chain of the last event that is in the maps.
+    pub fn rev(&self) -> i64 {
+        self.rev.load(Ordering::Acquire)
     }
 
     /// Whether the signing keys are to be read again; whoever asks does so, or says that he could not.

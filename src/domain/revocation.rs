@@ -7,12 +7,12 @@ use super::timestamp::Timestamp;
 
 /// How much longer than a token lives a revocation of it is remembered: clocks differ (K25).
 pub const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(60);
-/// For how long an issuer that is cut off from the store may go on making tokens of what it knew.
-pub const CUT_OFF_LEASE: Duration = Duration::from_secs(60);
+/// For how long an issuer that is cut off from the store goes on making tokens of what it knew, unless it is set.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(60);
 
-/// How long a revocation is remembered where no token lives longer than `lifetime`.
-pub fn kept_for(lifetime: Duration) -> Duration {
-    lifetime + CUT_OFF_LEASE + KEPT_AFTER_EXPIRY
+/// How long a revocation is remembered where no token lives longer than `lifetime`, and a cut-off issuer makes them for as long as `lease`.
+pub fn kept_for(lifetime: Duration, lease: Duration) -> Duration {
+    lifetime + lease + KEPT_AFTER_EXPIRY
 }
 
 /// What is refused.

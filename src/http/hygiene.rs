@@ -15,6 +15,7 @@ use tower_http::catch_panic::ResponseForPanic;
 use super::api::Problem;
 use super::oauth::OauthError;
 use super::{App, api, oauth};
+use crate::authority::follow::promptly;
 use crate::domain::credential::Secret;
 
 const MAX_HEADERS: usize = 64;
@@ -41,9 +42,9 @@ pub async fn keep(State(app): State<Arc<App>>, mut request: Request, next: Next)
         Some((status, message)) => refusal(&uri, status, message),
         None if changes_something(&method, uri.path()) => {
             // A change goes on to its end when the client goes away: otherwise it could be committed and not be in memory.
-            tokio::spawn(next.run(request)).await.unwrap_or_else(|_panic| Panicked.into_response())
+            tokio::spawn(promptly(next.run(request))).await.unwrap_or_else(|_panic| Panicked.into_response())
         }
-        None => next.run(request).await,
+        None => promptly(next.run(request)).await,
     };
     finish(&app, response, request_id, &uri, closes)
 }

@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use super::schema::{MIGRATOR, altered_at, known, one_line};
-use super::{Database, DatabasePath, Pools, WRITER_WAIT};
+use super::{DEADLINE, Database, DatabasePath, Pools};
 
 /// Marks a file as ours in SQLite's header: "Chan".
 const APPLICATION_ID: i64 = 0x4368_616e;
@@ -126,10 +126,10 @@ impl DatabasePath {
     async fn connect(&self) -> Result<(SqlitePool, SqlitePool), OpenError> {
         let failed = |error: sqlx::Error| sqlite_error(&self.0, &error);
         // A full disk makes SQLite end a transaction by itself, which sqlx does not notice: such a connection is replaced.
-        let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WRITER_WAIT).test_before_acquire(false);
+        let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(DEADLINE).test_before_acquire(false);
         let writer = writer.before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
         let writer = writer.connect_with(options(&self.0)).await.map_err(failed)?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(WRITER_WAIT).test_before_acquire(false);
+        let readers = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(DEADLINE).test_before_acquire(false);
         let readers = readers.connect_with(options(&self.0).pragma("query_only", "ON")).await.map_err(failed)?;
         Ok((writer, readers))
     }
@@ -142,7 +142,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 /// As the file is: a backup (`VACUUM INTO`) has no write-ahead log yet, and a reader cannot give it one.
 fn only_reading(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(path).create_if_missing(false).read_only(true).foreign_keys(true).busy_timeout(WRITER_WAIT)
+    SqliteConnectOptions::new().filename(path).create_if_missing(false).read_only(true).foreign_keys(true).busy_timeout(DEADLINE)
 }
 
 fn check_folder(path: &Path) -> Result<(), OpenError> {

@@ -2,6 +2,7 @@
 use serde_json::value::RawValue;
 use sqlx::FromRow;
 
+use super::installation::Head;
 use super::page::{Key, keyset_by};
 use super::{Result, StoreError, Tx, on, run, stored};
 use crate::domain::event::{ActorView, Context, Event, EventFilter, EventRow, Subject};
@@ -132,11 +133,23 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &EventFilter, request: &Pag
     Ok(Page::of(events, request, |event| event.id.to_string()))
 }
 
-/// What changed after `rev`, in order: the tail the directory follows.
-pub async fn subjects_after(tx: &mut Tx, rev: i64) -> Result<Vec<(i64, Subject)>> {
-    let sql = "SELECT rev, subject_kind, subject_id FROM event WHERE rev > $1 ORDER BY rev LIMIT 10000";
-    let rows: Vec<(i64, String, String)> = on!(tx, |connection| sqlx::query_as(sql).bind(rev).fetch_all(connection))?;
-    Ok(rows.into_iter().map(|(rev, kind, id)| (rev, Subject::stored(&kind, id))).collect())
+/// A stretch of the chain, as the directory follows it.
+pub struct Changes {
+    /// Of the event before the first.
+    pub previous_hash: String,
+    pub subjects: Vec<Subject>,
+    /// Where the stretch ends.
+    pub last: Head,
+}
+
+/// What changed after `rev`, in order; `None` when nothing did.
+pub async fn changes_after(tx: &mut Tx, rev: i64) -> Result<Option<Changes>> {
+    let sql = "SELECT rev, subject_kind, subject_id, previous_hash, hash FROM event WHERE rev > $1 ORDER BY rev LIMIT 10000";
+    let rows: Vec<(i64, String, String, String, String)> = on!(tx, |connection| sqlx::query_as(sql).bind(rev).fetch_all(connection))?;
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(None) };
+    let (previous_hash, last) = (first.3.clone(), Head { rev: last.0, event_hash: last.4.clone() });
+    let subjects = rows.into_iter().map(|(_, kind, id, _, _)| Subject::stored(&kind, id)).collect();
+    Ok(Some(Changes { previous_hash, subjects, last }))
 }
 
 /// Rows of the chain after `rev`, at most `limit`.

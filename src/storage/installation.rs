@@ -2,6 +2,7 @@
 use chancery_verifier::StatusIndex;
 
 use super::{Result, Tx, on, run};
+use crate::domain::event::CHAIN_START;
 use crate::domain::timestamp::Timestamp;
 
 /// The head: the last event's place and hash.
@@ -9,6 +10,13 @@ use crate::domain::timestamp::Timestamp;
 pub struct Head {
     pub rev: i64,
     pub event_hash: String,
+}
+
+/// Of a chain without events.
+impl Default for Head {
+    fn default() -> Self {
+        Self { rev: 0, event_hash: CHAIN_START.to_owned() }
+    }
 }
 
 pub async fn head(tx: &mut Tx) -> Result<Head> {
@@ -24,6 +32,11 @@ pub async fn move_head(tx: &mut Tx, head: &Head) -> Result<()> {
 pub async fn take_status_indexes(tx: &mut Tx, count: i64) -> Result<i64> {
     let sql = "UPDATE head SET next_status_index = next_status_index + $1 WHERE id = 1 RETURNING next_status_index - $1";
     on!(tx, |connection| sqlx::query_scalar(sql).bind(count).fetch_one(connection))
+}
+
+/// Notes that the store took a write at this moment.
+pub async fn beat(tx: &mut Tx, now: Timestamp) -> Result<()> {
+    run!(tx, |connection| sqlx::query("UPDATE head SET beat_at = $1 WHERE id = 1").bind(now.millis()).execute(connection))
 }
 
 /// What is published of the head.

@@ -1,7 +1,9 @@
 //! The store: SQL, and nothing else knows it. One schema and one SQL text for every database; one file per noun.
 mod embedded;
 mod life;
+mod link;
 mod page;
+mod place;
 mod schema;
 mod server;
 
@@ -26,16 +28,35 @@ pub mod usage;
 pub mod users;
 pub mod webhooks;
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use crate::clock;
+use installation::Head;
+use link::{Link, Purpose, ServerTx};
 
 pub use embedded::{DatabaseLock, OpenError};
+pub use place::{DatabasePath, DatabaseUrl, PlaceError};
 pub use server::{ServerError, ServerUrl};
 
-/// How long a change waits for the writer before it is refused with 503 (F6).
-const WRITER_WAIT: Duration = Duration::from_secs(2);
+/// How long whoever asks something of the store waits at the most before he is told that it is not available (F6, F10).
+pub const DEADLINE: Duration = Duration::from_secs(2);
+
+tokio::task_local! {
+    static ANSWER_BY: Instant;
+}
+
+/// Does work of which whatever it asks of a database server is answered, or given up, by a moment.
+pub async fn answered_by<T>(moment: Instant, work: impl Future<Output = T>) -> T {
+    ANSWER_BY.scope(moment, work).await
+}
+
+/// When what is asked now is to be answered.
+pub fn deadline() -> Instant {
+    ANSWER_BY.try_with(|moment| *moment).unwrap_or_else(|_none| clock::instant() + DEADLINE)
+}
 
 /// The store could not do what was asked; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +64,12 @@ pub enum StoreError {
     /// Busy, full or out of reach: worth another try.
     #[error("the store is not available: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// Known to be away: it was not even asked.
+    #[error("the store cannot be reached, or takes no changes")]
+    OutOfReach,
+    /// Its chain of events is not the one this process followed.
+    #[error("the store is not the one this process followed: it was restored, or lost changes at a failover. Restart this process")]
+    Another,
     /// A rule of the schema refused it: a value that must be unique is taken.
     #[error("a unique value is taken")]
     Taken,
@@ -56,17 +83,21 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let busy_or_full = |code: &str| code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14));
-        // PostgreSQL: out of connections or resources, shutting down, deadlocked, or a lock that was not had in time.
+        let busy_or_full =
+            |code: &str| code.parse::<i32>().is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14));
+        // PostgreSQL: out of connections or resources, shutting down, read-only, deadlocked, or a lock that was not had in time.
         let passes =
-            |code: &str| code.len() == 5 && ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "55P03";
+            |code: &str| code.len() == 5 && ["08", "25", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "55P03";
         match &error {
             sqlx::Error::Database(database) if database.is_unique_violation() => Self::Taken,
-            sqlx::Error::Database(database) if database.code().is_some_and(|code| passes(&code)) => Self::Unavailable(error),
-            sqlx::Error::Database(database) if database.code().is_some_and(|code| busy_or_full(&code)) => Self::Unavailable(error),
+            sqlx::Error::Database(database) if database.code().is_some_and(|code| passes(&code) || busy_or_full(&code)) => {
+                Self::Unavailable(error)
+            }
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => {
                 Self::Unavailable(error)
             }
+            // What a server says in its last moments may be cut off anywhere.
+            sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) => Self::Unavailable(error),
             _ => Self::Failed(error),
         }
     }
@@ -82,13 +113,13 @@ pub struct Database(Pools);
 #[derive(Clone)]
 enum Pools {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
-    Postgres(PgPool),
+    Postgres(Arc<Link>),
 }
 
 /// One transaction, on whichever database.
 pub enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(ServerTx),
 }
 
 /// Runs one expression on the connection of the transaction at hand, whichever database it is.
@@ -99,10 +130,10 @@ macro_rules! on {
                 let $connection = &mut **transaction;
                 $query.await.map_err($crate::storage::StoreError::from)
             }
-            $crate::storage::Tx::Postgres(transaction) => {
-                let $connection = &mut **transaction;
-                $query.await.map_err($crate::storage::StoreError::from)
-            }
+            $crate::storage::Tx::Postgres(transaction) => match transaction.ask() {
+                Ok((asked, $connection)) => asked.answer($query).await.map_err($crate::storage::StoreError::from),
+                Err(error) => Err($crate::storage::StoreError::from(error)),
+            },
         }
     };
 }
@@ -116,10 +147,12 @@ macro_rules! changed {
                 let $connection = &mut **transaction;
                 $query.await.map(|result| result.rows_affected()).map_err($crate::storage::StoreError::from)
             }
-            $crate::storage::Tx::Postgres(transaction) => {
-                let $connection = &mut **transaction;
-                $query.await.map(|result| result.rows_affected()).map_err($crate::storage::StoreError::from)
-            }
+            $crate::storage::Tx::Postgres(transaction) => match transaction.ask() {
+                Ok((asked, $connection)) => {
+                    asked.answer($query).await.map(|result| result.rows_affected()).map_err($crate::storage::StoreError::from)
+                }
+                Err(error) => Err($crate::storage::StoreError::from(error)),
+            },
         }
     };
 }
@@ -133,26 +166,13 @@ macro_rules! run {
 }
 pub(crate) use run;
 
-/// Where the embedded store lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DatabasePath(pub PathBuf);
-
 impl Database {
     /// Begins a change: it holds the head lock, so it sees every change before it, and none comes between.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the writer is busy for two seconds.
+    /// [`StoreError::Unavailable`] when the writer is busy for two seconds; [`StoreError::OutOfReach`].
     pub async fn write(&self) -> Result<Tx> {
-        match &self.0 {
-            Pools::Sqlite { writer, .. } => Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)),
-            Pools::Postgres(pool) => {
-                let mut transaction = pool.begin().await?;
-                let wait = WRITER_WAIT.as_millis().to_string();
-                sqlx::query("SELECT set_config('lock_timeout', $1, true)").bind(wait).execute(&mut *transaction).await?;
-                sqlx::query("SELECT id FROM head WHERE id = 1 FOR UPDATE").execute(&mut *transaction).await?;
-                Ok(Tx::Postgres(transaction))
-            }
-        }
+        self.begin(Purpose::Write).await
     }
 
     /// Begins a read of one state of the store.
@@ -160,9 +180,80 @@ impl Database {
     /// # Errors
     /// [`StoreError`].
     pub async fn read(&self) -> Result<Tx> {
+        self.begin(Purpose::Read).await
+    }
+
+    /// The same for a read that takes as long as it takes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn read_at_leisure(&self) -> Result<Tx> {
+        self.begin(Purpose::ReadAtLeisure).await
+    }
+
+    /// The same for a change that does.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn write_at_leisure(&self) -> Result<Tx> {
+        self.begin(Purpose::WriteAtLeisure).await
+    }
+
+    async fn begin(&self, purpose: Purpose) -> Result<Tx> {
+        match (&self.0, purpose) {
+            (Pools::Postgres(link), _) => Ok(Tx::Postgres(link.begin(purpose).await?)),
+            (Pools::Sqlite { writer, .. }, Purpose::Write | Purpose::WriteAtLeisure) => {
+                Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
+            }
+            (Pools::Sqlite { readers, .. }, Purpose::Read | Purpose::ReadAtLeisure) => Ok(Tx::Sqlite(readers.begin().await?)),
+        }
+    }
+
+    /// Where the chain ends now. Of a database server it is known from then on whether it can be reached.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn look(&self) -> Result<Head> {
         match &self.0 {
-            Pools::Sqlite { readers, .. } => Ok(Tx::Sqlite(readers.begin().await?)),
-            Pools::Postgres(pool) => Ok(Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)),
+            Pools::Sqlite { .. } => installation::head(&mut self.read().await?).await,
+            Pools::Postgres(link) => link.look().await,
+        }
+    }
+
+    /// Whether other processes change it too.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.0, Pools::Postgres(_))
+    }
+
+    /// Whether the last look succeeded; what is asked while it did not is refused without a try.
+    pub fn is_reachable(&self) -> bool {
+        match &self.0 {
+            Pools::Sqlite { .. } => true,
+            Pools::Postgres(link) => link.is_reachable(),
+        }
+    }
+
+    /// Whether there is hope that it answers: nobody who looks has found it away a moment ago.
+    pub fn is_worth_asking(&self) -> bool {
+        match &self.0 {
+            Pools::Sqlite { .. } => true,
+            Pools::Postgres(link) => link.is_worth_asking(),
+        }
+    }
+
+    /// How long ago this process last committed to a shared database; a primary that was deposed commits nothing more.
+    pub fn since_commit(&self) -> Duration {
+        match &self.0 {
+            Pools::Sqlite { .. } => Duration::ZERO,
+            Pools::Postgres(link) => link.since_commit(),
+        }
+    }
+
+    /// Open connections to a server, and how many of them are at work.
+    pub fn connections(&self) -> (u32, u32) {
+        match &self.0 {
+            Pools::Sqlite { .. } => (0, 0),
+            Pools::Postgres(link) => link.connections(),
         }
     }
 
@@ -173,7 +264,7 @@ impl Database {
                 readers.close().await;
                 writer.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres(link) => link.close().await,
         }
     }
 }
@@ -182,11 +273,11 @@ impl Tx {
     /// Makes the change durable. Only after this has returned may anyone be told of it.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing was changed.
+    /// [`StoreError`]; then nothing was changed, or, of a database server that did not answer, nobody knows.
     pub async fn commit(self) -> Result<()> {
         match self {
             Self::Sqlite(transaction) => Ok(transaction.commit().await?),
-            Self::Postgres(transaction) => Ok(transaction.commit().await?),
+            Self::Postgres(transaction) => transaction.commit().await,
         }
     }
 }

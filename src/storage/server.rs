@@ -1,16 +1,20 @@
 //! Opening a store on a PostgreSQL server: its version, its schema, and one clear line for each thing that does not hold.
+use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 
+use super::link::Link;
 use super::schema::{MIGRATOR, altered_at, known, one_line};
-use super::{Database, Pools, WRITER_WAIT};
+use super::{Database, Pools};
 
 /// PostgreSQL 15.
 const OLDEST_SERVER: i32 = 150_000;
-const CONNECTIONS: u32 = 10;
+const CONNECT: Duration = Duration::from_secs(5);
 /// The key of the advisory lock that first starts take one after another: "Chan".
 const FIRST_START: i64 = 0x4368_616e;
 
@@ -23,7 +27,7 @@ CREATE TRIGGER event_no_change BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXE
 
 /// Where the store is: a connection URL, which may hold a password and so does not print.
 #[derive(Clone)]
-pub struct ServerUrl(PgConnectOptions);
+pub struct ServerUrl(Box<PgConnectOptions>);
 
 /// Why the store cannot be opened: one line each, with the mend.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +40,8 @@ pub enum ServerError {
     OldServer(i32),
     #[error("the database was written by a newer Chancery (schema {found}, this one knows {known}): run that version or a later one")]
     Newer { found: i64, known: i64 },
+    #[error("there is no Chancery in the database {0}: start the authority once, or set CHANCERY_DATABASE_URL")]
+    Absent(String),
     #[error("the schema's history differs from this program's at version {0}: it was changed by hand")]
     Altered(i64),
 }
@@ -45,47 +51,89 @@ impl FromStr for ServerUrl {
 
     fn from_str(text: &str) -> Result<Self, ServerError> {
         let options = PgConnectOptions::from_str(text).map_err(|error| ServerError::Url(one_line(&error)))?;
-        Ok(Self(options.application_name("chancery").disable_statement_logging()))
+        // The parameter is one that poolers refuse, and no number here has fractions.
+        Ok(Self(Box::new(options.application_name("chancery").extra_float_digits(None).disable_statement_logging())))
     }
 }
 
 impl ServerUrl {
-    /// Opens the store and brings its schema up to date; of several first starts one makes it, and the others wait for that.
+    /// Opens the store with this many connections at the most and brings its schema up to date; of several first starts one makes it, and the
+    /// others wait for that.
     ///
     /// # Errors
     /// [`ServerError`]; then nothing was changed.
-    pub async fn open(&self) -> Result<Database, ServerError> {
-        let mut connection = self.0.connect().await.map_err(server_error)?;
-        let version: String = sqlx::query_scalar("SHOW server_version_num").fetch_one(&mut connection).await.map_err(server_error)?;
-        let version = version.parse().unwrap_or(0);
+    pub async fn open(&self, connections: u32) -> Result<Database, ServerError> {
+        let mut connection = self.connect().await?;
+        migrate(&mut connection).await?;
+        connection.close().await.map_err(server_error)?;
+        Ok(self.database(connections))
+    }
+
+    /// Opens a store that is there, and changes nothing.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub async fn open_as_it_is(&self) -> Result<Database, ServerError> {
+        let mut connection = self.connect().await?;
+        let found = schema(&mut connection).await?;
+        connection.close().await.map_err(server_error)?;
+        match found {
+            Some(_) => Ok(self.database(1)),
+            None => Err(ServerError::Absent(self.to_string())),
+        }
+    }
+
+    async fn connect(&self) -> Result<PgConnection, ServerError> {
+        let connecting = tokio::time::timeout(CONNECT, self.0.connect());
+        let mut connection = connecting.await.map_err(|_late| ServerError::Server("no answer within 5 s".into()))?.map_err(server_error)?;
+        let row = sqlx::raw_sql("SHOW server_version_num").fetch_one(&mut connection).await.map_err(server_error)?;
+        let version: i32 = row.try_get::<String, _>(0).ok().and_then(|version| version.parse().ok()).unwrap_or(0);
         if version < OLDEST_SERVER {
             return Err(ServerError::OldServer(version / 10_000));
         }
-        migrate(&mut connection).await?;
-        connection.close().await.map_err(server_error)?;
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WRITER_WAIT).idle_timeout(Duration::from_secs(600));
-        Ok(Database(Pools::Postgres(pool.connect_lazy_with(self.0.clone()))))
+        Ok(connection)
+    }
+
+    fn database(&self, connections: u32) -> Database {
+        Database(Pools::Postgres(Arc::new(Link::new((*self.0).clone(), connections))))
+    }
+}
+
+/// Without whoever connects, and his password.
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "postgres://{}:{}/{}", self.0.get_host(), self.0.get_port(), self.0.get_database().unwrap_or_default())
+    }
+}
+
+/// The schema's version; `None` where there is no schema.
+async fn schema(connection: &mut PgConnection) -> Result<Option<i64>, ServerError> {
+    let there = sqlx::raw_sql("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&mut *connection).await;
+    if !there.and_then(|row| row.try_get::<bool, _>(0)).map_err(server_error)? {
+        return Ok(None);
+    }
+    let found = sqlx::raw_sql("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(connection).await;
+    let found: Option<i64> = found.and_then(|row| row.try_get(0)).map_err(server_error)?;
+    let known = known();
+    match found {
+        Some(found) if found > known => Err(ServerError::Newer { found, known }),
+        found => Ok(found),
     }
 }
 
 async fn migrate(connection: &mut PgConnection) -> Result<(), ServerError> {
     let mut tx = connection.begin().await.map_err(server_error)?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(FIRST_START).execute(&mut *tx).await.map_err(server_error)?;
-    let there: bool =
-        sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&mut *tx).await.map_err(server_error)?;
-    if there {
-        let sql = "SELECT MAX(version) FROM _sqlx_migrations";
-        let found: Option<i64> = sqlx::query_scalar(sql).fetch_one(&mut *tx).await.map_err(server_error)?;
-        let known = known();
-        if let Some(found) = found.filter(|found| *found > known) {
-            return Err(ServerError::Newer { found, known });
-        }
-    }
-    MIGRATOR.run(&mut *tx).await.map_err(|error| match altered_at(&error) {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(FIRST_START).persistent(false).execute(&mut *tx).await.map_err(server_error)?;
+    schema(&mut tx).await?;
+    // The migrator's own lock is the session's, which a pooler would leave with whoever is given the connection next.
+    let mut migrator = Migrator::with_migrations(MIGRATOR.iter().cloned().collect());
+    migrator.set_locking(false).run(&mut *tx).await.map_err(|error| match altered_at(&error) {
         Some(version) => ServerError::Altered(version),
         None => ServerError::Server(error.to_string().replace('\n', " ")),
     })?;
     sqlx::raw_sql(APPEND_ONLY).execute(&mut *tx).await.map_err(server_error)?;
+    // Nor should he find statements of that name.
+    sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *tx).await.map_err(server_error)?;
     tx.commit().await.map_err(server_error)
 }
 

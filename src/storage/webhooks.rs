@@ -86,11 +86,11 @@ pub async fn count_of_organization(tx: &mut Tx, organization: OrganizationId) ->
     on!(tx, |connection| sqlx::query_scalar(sql).bind(organization.to_string()).fetch_one(connection))
 }
 
-/// Those that are enabled, behind the head of the chain, and due.
-pub async fn due(tx: &mut Tx, now: Timestamp) -> Result<Vec<StoredWebhookEndpoint>> {
+/// Those that are enabled, behind the head of the chain, due, and claimed by no other instance.
+pub async fn due(tx: &mut Tx, now: Timestamp, instance: &str) -> Result<Vec<StoredWebhookEndpoint>> {
     let sql = "SELECT webhook_endpoint.* FROM webhook_endpoint JOIN head ON head.rev > webhook_endpoint.position \
-               WHERE status = 'enabled' AND next_attempt_at <= $1 ORDER BY webhook_endpoint.id";
-    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(now.millis()).fetch_all(connection))?;
+               WHERE status = 'enabled' AND next_attempt_at <= $1 AND (claimed_until <= $1 OR claimed_by = $2) ORDER BY webhook_endpoint.id";
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(now.millis()).bind(instance).fetch_all(connection))?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
@@ -128,15 +128,55 @@ pub async fn update(tx: &mut Tx, endpoint: &WebhookEndpoint) -> Result<()> {
         .execute(connection))
 }
 
-/// Writes how far an endpoint has come, unless its owner has changed it since `version`: then it begins again from what he set.
-pub async fn advance(tx: &mut Tx, endpoint: &WebhookEndpoint, position: i64, attempts: i64, next_attempt_at: Timestamp) -> Result<bool> {
-    let sql = "UPDATE webhook_endpoint SET position = $3, attempts = $4, next_attempt_at = $5 WHERE id = $1 AND version = $2 RETURNING id";
+/// An instance's claim to be the one that sends to an endpoint.
+pub struct Claim<'a> {
+    pub instance: &'a str,
+    pub now: Timestamp,
+    pub until: Timestamp,
+}
+
+/// Claims an endpoint that is as it was read; false when another instance has it, or has sent to it since.
+pub async fn claim(tx: &mut Tx, endpoint: &WebhookEndpoint, claim: &Claim<'_>) -> Result<bool> {
+    let sql = "UPDATE webhook_endpoint SET claimed_by = $4, claimed_until = $6 \
+               WHERE id = $1 AND version = $2 AND position = $3 AND (claimed_until <= $5 OR claimed_by = $4) RETURNING id";
     let id: Option<String> = on!(tx, |connection| sqlx::query_scalar(sql)
         .bind(endpoint.id.to_string())
         .bind(endpoint.version)
+        .bind(endpoint.position)
+        .bind(claim.instance)
+        .bind(claim.now.millis())
+        .bind(claim.until.millis())
+        .fetch_optional(connection))?;
+    Ok(id.is_some())
+}
+
+/// Gives a claim back.
+pub async fn release(tx: &mut Tx, id: WebhookEndpointId, instance: &str) -> Result<()> {
+    let sql = "UPDATE webhook_endpoint SET claimed_until = 0 WHERE id = $1 AND claimed_by = $2";
+    run!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(instance).execute(connection))
+}
+
+/// Writes how far an endpoint has come, unless its owner has changed it since it was read, or another instance has it now: then it goes on
+/// from what they set.
+pub async fn advance(
+    tx: &mut Tx,
+    endpoint: &WebhookEndpoint,
+    position: i64,
+    attempts: i64,
+    next_attempt_at: Timestamp,
+    claim: &Claim<'_>,
+) -> Result<bool> {
+    let sql = "UPDATE webhook_endpoint SET position = $4, attempts = $5, next_attempt_at = $6 \
+               WHERE id = $1 AND version = $2 AND position = $3 AND (claimed_until <= $8 OR claimed_by = $7) RETURNING id";
+    let id: Option<String> = on!(tx, |connection| sqlx::query_scalar(sql)
+        .bind(endpoint.id.to_string())
+        .bind(endpoint.version)
+        .bind(endpoint.position)
         .bind(position)
         .bind(attempts)
         .bind(next_attempt_at.millis())
+        .bind(claim.instance)
+        .bind(claim.now.millis())
         .fetch_optional(connection))?;
     Ok(id.is_some())
 }

@@ -61,6 +61,7 @@ impl FromRequest<Arc<App>> for Call {
         if ["access_token", "api_key"].iter().any(|name| query.get(name).is_some()) {
             return Err(Stop::Problem(StatusCode::BAD_REQUEST, Problem::new("credential_in_url", "a credential never goes in the URL")));
         }
+        app.authority.renew().await?;
         let caller = acting(caller(app, &parts.headers)?, &parts.headers)?;
         let body = read(&parts.headers, body, MAX_BODY_BYTES).await?;
         let acting_user = caller.acting_user().map_or_else(String::new, |user| user.to_string());

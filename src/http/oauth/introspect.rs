@@ -92,6 +92,7 @@ fn active_api_key<'a>(key: &'a IntrospectedApiKey, issuer: &'a str) -> ActiveApi
 pub async fn introspect(State(app): State<Arc<App>>, request: Request) -> Result<Response, OauthError> {
     let (form, parts) = Form::read(request).await?;
     let source = app.trusted_proxies.source(parts.extensions.get::<Peer>().copied(), &parts.headers);
+    app.authority.renew().await?;
     let asker = asker(&app, &parts.headers, &form, source, Power::TokensIntrospect)?;
     let token = form.get("token").ok_or(OauthError::InvalidRequest("token is missing"))?;
     Ok(match app.authority.introspect(&asker, token, source) {

@@ -15,6 +15,7 @@ use crate::http::source::Peer;
 pub async fn revoke(State(app): State<Arc<App>>, request: Request) -> Result<HeaderMap, OauthError> {
     let (form, parts) = Form::read(request).await?;
     let source = app.trusted_proxies.source(parts.extensions.get::<Peer>().copied(), &parts.headers);
+    app.authority.renew().await?;
     let asker = asker(&app, &parts.headers, &form, source, Power::TokensRevoke)?;
     let token = form.get("token").ok_or(OauthError::InvalidRequest("token is missing"))?;
     match app.authority.revoke_token(&asker, token).await {

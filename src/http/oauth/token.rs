@@ -67,6 +67,7 @@ async fn handle(app: &App, request: Request) -> Result<IssuedToken, OauthError> 
         Some("client_credentials") => {}
         Some(_) => return Err(OauthError::UnsupportedGrantType),
     }
+    app.authority.demand_lease()?;
     let source = app.trusted_proxies.source(parts.extensions.get::<Peer>().copied(), &parts.headers);
     let client = client(app, &parts.headers, &form, source)?;
     Ok(app.authority.issue(&client, &token_request(&form)?, source)?)
