@@ -6,3 +6,6 @@ ALTER TABLE head ADD COLUMN beat_at BIGINT NOT NULL DEFAULT 0;
 -- Which instance is sending to an endpoint, and until when no other does.
 ALTER TABLE webhook_endpoint ADD COLUMN claimed_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE webhook_endpoint ADD COLUMN claimed_until BIGINT NOT NULL DEFAULT 0;
+
+-- Where the installation was moved to; it is not to be started from here any more.
+ALTER TABLE head ADD COLUMN moved_to TEXT;

@@ -108,6 +108,17 @@ pub struct DatabaseArgs {
     pub database_url: DatabaseUrl,
 }
 
+/// What `chancery migrate` is told.
+#[derive(Args)]
+pub struct MigrateArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+
+    /// Move the installation to this database, which must have none, with every secret, key and token as it is
+    #[arg(long, value_parser = parse_database, value_name = "URL")]
+    pub to: Option<DatabaseUrl>,
+}
+
 /// What is logged, and how.
 #[derive(Args)]
 pub struct LogArgs {

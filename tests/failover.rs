@@ -324,7 +324,10 @@ async fn f9_without_the_database_tokens_are_issued_for_as_long_as_the_lease_last
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    println!("{} token requests within the lease, {} failed; refusals took at most {:?}", tally.tokens, tally.failed, tally.slowest_refusal);
+    println!(
+        "{} token requests within the lease, {} failed; refusals took at most {:?}",
+        tally.tokens, tally.failed, tally.slowest_refusal
+    );
     assert!(tally.failed * 1000 <= tally.tokens, "{} of {} token requests failed", tally.failed, tally.tokens);
     assert!(tally.slowest_refusal < Duration::from_millis(100), "{:?}", tally.slowest_refusal);
     let refused_after = refused_by_the_impatient.expect("the impatient verifier went on");

@@ -11,7 +11,7 @@ use chancery::domain::revocation::StatusProfile;
 use chancery::domain::signing_key::Schedule;
 use chancery::http::{App, TrustedProxies, listen};
 use chancery::keys::master::MasterKeyPlace;
-use chancery::storage::DatabasePath;
+use chancery::storage::{Database, DatabasePath};
 use http_body_util::BodyExt;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use serde_json::Value;
@@ -119,6 +119,8 @@ pub fn serve(make: impl AsyncFnOnce() -> (Router, Arc<App>, Vec<String>) + Send 
         let (router, app, requests) = make().await;
         let house = Arc::clone(&app.authority);
         let (_end, ended) = tokio::sync::watch::channel(false);
+        tokio::spawn(Arc::clone(&house).follow_store(ended.clone()));
+        tokio::spawn(Arc::clone(&house).publish_status(ended.clone()));
         tokio::spawn(house.keep_house(ended));
         tell.send((address, requests)).unwrap();
         let (_stop, stopped) = tokio::sync::watch::channel(false);
@@ -131,6 +133,11 @@ pub fn serve(make: impl AsyncFnOnce() -> (Router, Arc<App>, Vec<String>) + Send 
 pub async fn authority(folder: std::path::PathBuf) -> Arc<App> {
     let (database, lock) = DatabasePath(folder.join("chancery.db")).open().await.unwrap();
     std::mem::forget(lock);
+    authority_on(database, folder).await
+}
+
+/// An authority over any database, with its keys in `folder`.
+pub async fn authority_on(database: Database, folder: std::path::PathBuf) -> Arc<App> {
     let settings = Deployment {
         issuer: "https://auth.example.com".into(),
         status: StatusProfile::DEFAULT,

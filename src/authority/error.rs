@@ -69,7 +69,7 @@ impl Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::OutOfReach | StoreError::Another => Self::Unavailable(error),
+            StoreError::Unavailable(_) | StoreError::OutOfReach | StoreError::Moved | StoreError::Another => Self::Unavailable(error),
             other => Self::internal(other),
         }
     }

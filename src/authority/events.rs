@@ -6,7 +6,7 @@ use super::error::Error;
 use crate::domain::event::{ChainCheck, ChainError, Event, EventFilter};
 use crate::domain::management_key::Power;
 use crate::domain::page::{Cursor, Page, PageRequest};
-use crate::storage::{Database, StoreError, events, installation};
+use crate::storage::{Database, StoreError, Tx, events, installation};
 
 /// How many rows are read at a time.
 const CHUNK: i64 = 1000;
@@ -37,11 +37,18 @@ pub enum AuditError {
 /// # Errors
 /// [`AuditError::Broken`] with the first bad row.
 pub async fn verify_chain(database: &Database) -> Result<i64, AuditError> {
-    let mut tx = database.read_at_leisure().await?;
-    let head = installation::head(&mut tx).await?;
+    verify_chain_in(&mut database.read_at_leisure().await?).await
+}
+
+/// The same in a transaction that has begun.
+///
+/// # Errors
+/// [`AuditError::Broken`].
+pub async fn verify_chain_in(tx: &mut Tx) -> Result<i64, AuditError> {
+    let head = installation::head(tx).await?;
     let mut check = ChainCheck::default();
     loop {
-        let rows = events::chain_after(&mut tx, check.rev, CHUNK).await?;
+        let rows = events::chain_after(tx, check.rev, CHUNK).await?;
         if rows.is_empty() {
             break;
         }

@@ -18,6 +18,7 @@ pub mod introspect;
 pub mod issue;
 pub mod management_keys;
 pub mod memberships;
+pub mod moving;
 pub mod organizations;
 pub mod permissions;
 pub mod portal;

@@ -18,7 +18,7 @@ use crate::keys::pepper::Pepper;
 use crate::keys::ring::{KeyRing, RingError};
 use crate::keys::seal::Sealer;
 use crate::random::{NoRandomness, Random};
-use crate::storage::{Database, StoreError, Tx, installation, signing_keys};
+use crate::storage::{Database, StoreError, Tx, installation, moving, signing_keys};
 
 const CANARY: &str = "canary";
 const CANARY_TEXT: &[u8] = b"chancery";
@@ -35,6 +35,8 @@ pub enum StartError {
     WrongMasterKey,
     #[error("the database was only half set up: its canary or its pepper is missing. Restore it from a backup")]
     HalfSetUp,
+    #[error("the installation was moved from here to {0}: set CHANCERY_DATABASE_URL to that")]
+    Moved(String),
     #[error(transparent)]
     Ring(#[from] RingError),
     #[error(transparent)]
@@ -72,6 +74,9 @@ pub async fn start(
     let random = Random::default();
     // Of several first starts one founds the installation, and the others wait for that and find it.
     let mut tx = database.write().await?;
+    if let Some(place) = moving::moved_to(&mut tx).await? {
+        return Err(StartError::Moved(place));
+    }
     let canary = installation::find_sealed_value(&mut tx, CANARY).await?;
     let pepper = installation::find_sealed_value(&mut tx, PEPPER).await?;
     let holds_sealed = canary.is_some() || pepper.is_some() || !signing_keys::all(&mut tx).await?.is_empty();

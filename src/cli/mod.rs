@@ -2,13 +2,14 @@
 mod audit;
 mod client;
 mod commands;
+mod migrate;
 mod serve;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{DatabaseArgs, ServeArgs};
+use crate::config::{DatabaseArgs, MigrateArgs, ServeArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,8 +36,8 @@ struct Cli {
 enum Command {
     /// Serve the authority (what the bare command does)
     Serve(Box<ServeArgs>),
-    /// Bring the store's schema up to date and stop
-    Migrate(DatabaseArgs),
+    /// Bring the store's schema up to date and stop; with --to, move everything to another database
+    Migrate(MigrateArgs),
     /// After a restore from a backup: let verifiers see at the next start that the store is not the one they knew
     Restored(DatabaseArgs),
     /// The audit log
@@ -71,8 +72,8 @@ pub fn run() -> ExitCode {
     let result = runtime.block_on(async {
         match command {
             Command::Serve(args) => serve::serve(*args).await,
-            Command::Migrate(args) => serve::migrate(&args.database_url).await,
-            Command::Restored(args) => serve::restored(&args.database_url).await,
+            Command::Migrate(args) => migrate::migrate(&args.database.database_url, args.to.as_ref()).await,
+            Command::Restored(args) => migrate::restored(&args.database_url).await,
             Command::Audit(AuditCommand::Verify(args)) => audit::verify(&args.database_url).await,
             Command::Organizations(args) => args.run().await,
             Command::Applications(args) => args.run().await,

@@ -1,4 +1,4 @@
-//! `chancery serve`, `chancery migrate` and `chancery restored`: assembly, from the settings to the running authority and back down.
+//! `chancery serve`: assembly, from the settings to the running authority and back down.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,35 +15,10 @@ use crate::domain::credential::Secret;
 use crate::domain::signing_key::Schedule;
 use crate::http::{self, App, TrustedProxies};
 use crate::keys::provider;
-use crate::storage::{DatabaseUrl, StoreError, installation};
 use crate::telemetry;
 
 /// How long readiness is false before the listener closes, so that a load balancer can look away.
 const GRACE: Duration = Duration::from_millis(500);
-
-pub(super) async fn migrate(url: &DatabaseUrl) -> Result<(), String> {
-    let (database, _lock) = url.open(1).await.map_err(|error| error.to_string())?;
-    database.close().await;
-    tell(&format!("{url} is up to date"));
-    Ok(())
-}
-
-/// Verifiers take the revisions of two epochs for different ones: what they know to be revoked stays so, and they ask for everything anew.
-pub(super) async fn restored(url: &DatabaseUrl) -> Result<(), String> {
-    // One that is not there is not to be made.
-    url.open_read_only().await.map_err(|error| error.to_string())?.close().await;
-    let (database, _lock) = url.open(1).await.map_err(|error| error.to_string())?;
-    let end_epoch = async {
-        let mut tx = database.write().await?;
-        installation::end_status_epoch(&mut tx).await?;
-        tx.commit().await
-    };
-    let ended: Result<(), StoreError> = end_epoch.await;
-    database.close().await;
-    ended.map_err(|error| error.to_string())?;
-    tell("the next start begins a new epoch of revocations; revoke now the tokens of whatever was changed since the backup");
-    Ok(())
-}
 
 pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
     provider::install();

@@ -1,7 +1,7 @@
 //! The head of the chain and what the master key seals.
 use chancery_verifier::StatusIndex;
 
-use super::{Result, Tx, on, run};
+use super::{Result, StoreError, Tx, changed, on, run};
 use crate::domain::event::CHAIN_START;
 use crate::domain::timestamp::Timestamp;
 
@@ -24,8 +24,9 @@ pub async fn head(tx: &mut Tx) -> Result<Head> {
 }
 
 pub async fn move_head(tx: &mut Tx, head: &Head) -> Result<()> {
-    let sql = "UPDATE head SET rev = $1, event_hash = $2 WHERE id = 1";
-    run!(tx, |connection| sqlx::query(sql).bind(head.rev).bind(&head.event_hash).execute(connection))
+    let sql = "UPDATE head SET rev = $1, event_hash = $2 WHERE id = 1 AND moved_to IS NULL";
+    let here = changed!(tx, |connection| sqlx::query(sql).bind(head.rev).bind(&head.event_hash).execute(connection))?;
+    if here == 1 { Ok(()) } else { Err(StoreError::Moved) }
 }
 
 /// Takes `count` numbers that were never given out, and never will be again; answers the first.

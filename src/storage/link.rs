@@ -36,7 +36,7 @@ const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL s
 const READ_AT_LEISURE: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = '60s'";
 const WRITE_AT_LEISURE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '2s'; \
                                 SET LOCAL idle_in_transaction_session_timeout = '60s'; SELECT id FROM head WHERE id = 1 FOR UPDATE";
-const HEAD: &str = "SELECT rev, event_hash, current_setting('transaction_read_only') FROM head WHERE id = 1";
+const HEAD: &str = "SELECT rev, event_hash, current_setting('transaction_read_only') = 'on', moved_to IS NOT NULL FROM head WHERE id = 1";
 
 /// What a transaction is begun for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,19 +158,19 @@ impl Link {
             let row = sqlx::raw_sql(HEAD).fetch_one(&mut connection).await?;
             let head = Head { rev: row.try_get(0)?, event_hash: row.try_get(1)? };
             // A standby, or a primary that was deposed, may be behind.
-            let read_only: String = row.try_get(2)?;
-            Ok::<_, sqlx::Error>((connection, head, read_only == "on"))
+            let (read_only, moved): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
+            Ok::<_, sqlx::Error>((connection, head, read_only || moved, moved))
         });
         let looked = looked.await.unwrap_or_else(|_late| Err(late()));
-        let read_only = matches!(&looked, Ok((_, _, true)));
-        if looked.is_err() || read_only {
+        let useless = !matches!(&looked, Ok((_, _, false, _)));
+        if useless {
             self.health.trouble.store(self.health.now(), Ordering::Release);
         }
         self.health.looked.store(self.health.now(), Ordering::Release);
-        self.health.reachable.send_if_modified(|reachable| std::mem::replace(reachable, looked.is_ok() && !read_only) != *reachable);
-        let (connection, head, _) = looked?;
-        if read_only {
-            return Err(StoreError::OutOfReach);
+        self.health.reachable.send_if_modified(|reachable| std::mem::replace(reachable, !useless) != *reachable);
+        let (connection, head, _, moved) = looked?;
+        if useless {
+            return Err(if moved { StoreError::Moved } else { StoreError::OutOfReach });
         }
         *probe = Some(connection);
         Ok(head)

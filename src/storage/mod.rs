@@ -15,6 +15,7 @@ pub mod idempotent_answers;
 pub mod installation;
 pub mod management_keys;
 pub mod memberships;
+pub mod moving;
 pub mod organizations;
 pub mod permissions;
 pub mod portal_sessions;
@@ -67,6 +68,9 @@ pub enum StoreError {
     /// Known to be away: it was not even asked.
     #[error("the store cannot be reached, or takes no changes")]
     OutOfReach,
+    /// It is another one's place now: see [`moving`].
+    #[error("the installation was moved to another database: start this process with that one")]
+    Moved,
     /// Its chain of events is not the one this process followed.
     #[error("the store is not the one this process followed: it was restored, or lost changes at a failover. Restart this process")]
     Another,

@@ -1,0 +1,90 @@
+//! What a database server costs, against SQLite in the same run: tokens, which should not know which it is, introspections, and changes
+//! (`make bench`, with a throw-away PostgreSQL cluster that syncs its log).
+#[path = "../tests/fixture/database.rs"]
+mod database;
+mod load;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chancery::http::{App, router};
+use load::{CONNECTIONS, KEY, authority, authority_on, load, manage, serve};
+use serde_json::{Value, json};
+
+fn request(path: &str, authorization: &str, content_type: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: {authorization}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+struct Client {
+    organization: String,
+    basic: String,
+}
+
+async fn client(router: &Router) -> Client {
+    let organization = manage(router, "/organizations", json!({ "name": "Acme" })).await["id"].as_str().unwrap().to_owned();
+    let made = manage(router, "/connect/applications", json!({ "name": "a", "organization_id": organization })).await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let basic = STANDARD.encode(format!("{}:{}", text(&made["client_id"]), text(&made["client_secret"]["secret"])));
+    Client { organization, basic }
+}
+
+/// Measures an authority of its own, asked what `ask` makes for it.
+fn measure(folder: &Path, shared: bool, ask: impl AsyncFnOnce(&Router, Client) -> String + Send + 'static) -> f64 {
+    let folder = tempfile::tempdir_in(folder).unwrap().keep();
+    let (address, requests) = serve(async move || {
+        let app: Arc<App> = if shared {
+            let url = database::server().expect("tests/postgres runs this").of(&folder).await;
+            authority_on(url.open(10).await.unwrap(), folder).await
+        } else {
+            authority(folder).await
+        };
+        let router = router(&app);
+        let client = client(&router).await;
+        let request = ask(&router, client).await;
+        (router, app, vec![request])
+    });
+    load(address, requests)
+}
+
+fn tokens(folder: &Path, shared: bool) -> f64 {
+    measure(folder, shared, async |_: &Router, client| {
+        request("/oauth/token", &format!("Basic {}", client.basic), FORM, "grant_type=client_credentials")
+    })
+}
+
+fn introspections(folder: &Path, shared: bool) -> f64 {
+    measure(folder, shared, async |router: &Router, client| {
+        let path = format!("/organizations/{}/api_keys", client.organization);
+        let key = manage(router, &path, json!({ "name": "CI" })).await;
+        request("/oauth/introspect", &format!("Bearer {KEY}"), FORM, &format!("token={}", key["value"].as_str().unwrap()))
+    })
+}
+
+fn changes(folder: &Path, shared: bool) -> f64 {
+    measure(folder, shared, async |_: &Router, client| {
+        let path = format!("/organizations/{}/api_keys", client.organization);
+        request(&path, &format!("Bearer {KEY}"), "application/json", "{\"name\":\"CI\"}")
+    })
+}
+
+fn main() {
+    let folder = tempfile::tempdir_in("target").unwrap();
+    println!("| one core for the authority, {CONNECTIONS} connections, per second | SQLite | PostgreSQL | ratio |\n|---|---|---|---|");
+    let row = |what: &str, measure: fn(&Path, bool) -> f64| {
+        // One after the other and once more: the machine is not always equally fast.
+        let [a, b, c, d] = [false, true, true, false].map(|shared| measure(folder.path(), shared));
+        let (sqlite, postgres) = (f64::midpoint(a, d), f64::midpoint(b, c));
+        println!("| {what} | {sqlite:.0} | {postgres:.0} | {:.2} |", postgres / sqlite);
+    };
+    row("ES256 access tokens", tokens);
+    row("introspections of an API key", introspections);
+    row("API keys created", changes);
+}
