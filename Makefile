@@ -7,15 +7,21 @@ TESTS_MAY := -A clippy::unwrap_used -A clippy::expect_used -A clippy::panic -A c
 ON_BOTH := api_keys behaviours client_authentication introspection_and_revocation management management_access portal rotation signing_keys \
 	status tenants token_endpoint webhooks
 
+# What the tests asked of PostgreSQL.
+LOGS := $(CURDIR)/target/postgres
+NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run || echo cargo test)
+
 .PHONY: run test lint bench soak clients postgres
 
 run: ## serve an authority on data/chancery.db
 	cargo run --release
 
-test: clients postgres ## install what the tests need and run them all, those of the store on both databases
-	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace; fi
-	if cargo nextest --version >/dev/null 2>&1; then tests/postgres cargo nextest run $(ON_BOTH:%=--test %); \
-		else tests/postgres cargo test $(ON_BOTH:%=--test %); fi
+test: clients postgres ## install what the tests need and run them all, those of the store on both databases, and through a pooler too
+	rm -rf $(LOGS) && mkdir -p $(LOGS)
+	CHANCERY_TEST_POSTGRES_LOGS=$(LOGS) $(NEXTEST) --workspace
+	CHANCERY_TEST_POSTGRES_LOGS=$(LOGS) tests/postgres $(NEXTEST) $(ON_BOTH:%=--test %)
+	CHANCERY_TEST_POSTGRES_LOGS=$(LOGS) tests/postgres tests/pgbouncer $(NEXTEST) $(ON_BOTH:%=--test %)
+	tests/queries $(LOGS)
 	cargo test --workspace --doc
 
 # Stock OAuth clients of other languages, in the versions the tests name.
@@ -30,8 +36,9 @@ $(CLIENTS)/.installed: tests/clients/package.json tests/clients/requirements.txt
 	cd $(CLIENTS) && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	touch $@
 
-# PostgreSQL's own programs, for throw-away clusters.
+# PostgreSQL's own programs, for throw-away clusters, and a pooler to stand before them.
 postgres:
+	command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || (apt-get update && apt-get install -y --no-install-recommends pgbouncer)
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || (apt-get update && apt-get install -y --no-install-recommends postgresql)
 
 lint: ## what must hold of the code beside its tests
@@ -43,12 +50,15 @@ lint: ## what must hold of the code beside its tests
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked --version 0.20.2 cargo-deny
 	cargo deny --offline check bans licenses sources
 
-bench: ## tokens, validations and changes per second, each against what bounds it, and how soon a revocation arrives
-	cargo build --release --bin chancery --example token_bench --example management_bench --example revocation_bench
+bench: ## tokens, validations and changes per second, each against what bounds it, on both databases, and how soon a revocation arrives
+	cargo build --release --bin chancery --example token_bench --example management_bench --example revocation_bench --example database_bench
 	target/release/examples/token_bench
 	target/release/examples/management_bench
 	target/release/examples/revocation_bench
+	CHANCERY_TEST_POSTGRES_SETTINGS= tests/postgres target/release/examples/database_bench
 
-soak: ## kill -9 a hundred times under mixed writes, and ten million tokens under faults of the feed
+soak: ## kill -9 a hundred times under mixed writes, several instances and their database two hundred, and ten million tokens under faults of the feed
 	CHANCERY_KILLS=100 cargo test --release --test durability
+	CHANCERY_KILLS=200 CHANCERY_LEASE_SECONDS=60 cargo test --release --test failover -- --nocapture
+	CHANCERY_ROUNDS=1000 cargo test --release --test instances -- --nocapture --test-threads=1
 	CHANCERY_ATTEMPTS=10000000 cargo test --release -p chancery-verifier --lib simulation

@@ -42,7 +42,7 @@ fn measure(folder: &Path, shared: bool, ask: impl AsyncFnOnce(&Router, Client) -
     let (address, requests) = serve(async move || {
         let app: Arc<App> = if shared {
             let url = database::server().expect("tests/postgres runs this").of(&folder).await;
-            authority_on(url.open(10).await.unwrap(), folder).await
+            authority_on(url.open(database::connections()).await.unwrap(), folder).await
         } else {
             authority(folder).await
         };

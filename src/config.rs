@@ -13,7 +13,7 @@ use crate::domain::credential::{ApiKeyPrefix, Secret};
 use crate::domain::revocation::StatusProfile;
 use crate::domain::signing_key::Schedule;
 use crate::keys::master::MasterKeyPlace;
-use crate::storage::{DatabasePath, DatabaseUrl, ServerError};
+use crate::storage::{Connections, DatabasePath, DatabaseUrl, ServerError};
 
 const LONGEST_LEASE: Duration = Duration::from_secs(3600);
 
@@ -34,6 +34,10 @@ pub struct ServeArgs {
     /// How many connections to a database server this instance opens at the most, beside the one that follows it
     #[arg(long, env = "CHANCERY_DATABASE_CONNECTIONS", default_value = "10", value_parser = clap::value_parser!(u32).range(2..=1000), value_name = "NUMBER")]
     pub database_connections: u32,
+
+    /// Prepare statements under names: faster, where no pooler in transaction mode stands before the database server
+    #[arg(long, env = "CHANCERY_DATABASE_NAMED_STATEMENTS", default_value = "false", action = clap::ArgAction::Set, value_name = "true|false")]
+    pub database_named_statements: bool,
 
     /// How long tokens are issued for known credentials while a database server is away, an hour at the most
     #[arg(long, env = "CHANCERY_LEASE", default_value = "60s", value_parser = parse_lease, value_name = "DURATION")]
@@ -104,8 +108,33 @@ impl From<Profile> for StatusProfile {
 #[derive(Args)]
 pub struct DatabaseArgs {
     /// The store: sqlite://path of the file, or postgres://user:password@host/database for several instances
-    #[arg(long, env = "CHANCERY_DATABASE_URL", default_value = "sqlite://data/chancery.db", hide_env_values = true, value_parser = parse_database, value_name = "URL")]
-    pub database_url: DatabaseUrl,
+    #[arg(long, env = "CHANCERY_DATABASE_URL", default_value = "sqlite://data/chancery.db", hide_env_values = true, value_parser = DatabaseSetting::read, value_name = "URL")]
+    database_url: DatabaseSetting,
+}
+
+impl DatabaseArgs {
+    /// # Errors
+    /// One line that says what is wrong with it.
+    pub fn url(&self) -> Result<&DatabaseUrl, String> {
+        self.database_url.url()
+    }
+}
+
+/// A database URL as it was given. It is looked at later, and not by clap, which would print it with its password.
+#[derive(Clone)]
+pub struct DatabaseSetting(Result<DatabaseUrl, String>);
+
+impl DatabaseSetting {
+    #[expect(clippy::unnecessary_wraps, reason = "clap asks for it")]
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(Self(parse_database(text).map_err(|error| format!("CHANCERY_DATABASE_URL {error}"))))
+    }
+
+    /// # Errors
+    /// One line that says what is wrong with it.
+    pub fn url(&self) -> Result<&DatabaseUrl, String> {
+        self.0.as_ref().map_err(Clone::clone)
+    }
 }
 
 /// What `chancery migrate` is told.
@@ -115,8 +144,8 @@ pub struct MigrateArgs {
     pub database: DatabaseArgs,
 
     /// Move the installation to this database, which must have none, with every secret, key and token as it is
-    #[arg(long, value_parser = parse_database, value_name = "URL")]
-    pub to: Option<DatabaseUrl>,
+    #[arg(long, value_parser = DatabaseSetting::read, value_name = "URL")]
+    pub to: Option<DatabaseSetting>,
 }
 
 /// What is logged, and how.
@@ -156,6 +185,10 @@ impl ServeArgs {
             }
             key => Ok(key),
         }
+    }
+
+    pub fn connections(&self) -> Connections {
+        Connections { most: self.database_connections, named_statements: self.database_named_statements }
     }
 
     pub fn schedule(&self) -> Schedule {
@@ -208,7 +241,7 @@ fn parse_issuer(text: &str) -> Result<String, String> {
 
 fn parse_database(text: &str) -> Result<DatabaseUrl, String> {
     if ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
-        return text.parse().map(DatabaseUrl::Server).map_err(|error: ServerError| error.to_string());
+        return text.parse().map(DatabaseUrl::Server).map_err(|error: ServerError| format!("cannot be used: {error}"));
     }
     let path = text.strip_prefix("sqlite://").ok_or("takes sqlite://path/to/file or postgres://user:password@host/database")?;
     if path.is_empty() || path.contains(['?', '#']) || path == ":memory:" {

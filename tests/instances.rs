@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use fixture::cluster::Cluster;
 use fixture::instances::{Client, Instance, Several, text};
+use fixture::receiver::{Delivery, Receiver};
 use serde_json::{Value, json};
 
 #[expect(clippy::disallowed_methods, reason = "how long a soak runs is for whoever starts it")]
@@ -116,4 +117,40 @@ async fn what_one_of_two_instances_acknowledged_holds_on_both() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_of_four_instances_acknowledged_holds_on_all() {
     agreement(4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_instances_one_sends_to_an_endpoint_and_another_takes_over() {
+    let cluster = Cluster::new();
+    let several = Several::on(cluster.primary.make("several").await).with("CHANCERY_WEBHOOK_NETWORKS", "127.0.0.0/8");
+    let mut instances: Vec<_> = (0..3).map(|number| several.start(&number.to_string())).collect();
+    let receiver = Receiver::start().await;
+    let hook = json!({ "endpoint_url": receiver.url, "events": ["organization.created"] });
+    instances[0].manage("POST", "/webhook_endpoints", hook).await;
+    let mut made = Vec::new();
+    for round in 0..60 {
+        made.push(instances[round % 3].organization().await);
+    }
+    let told =
+        |deliveries: Vec<Delivery>| -> Vec<String> { deliveries.iter().map(|delivery| text(&delivery.event()["data"]["id"])).collect() };
+    while receiver.deliveries().len() < made.len() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(told(receiver.deliveries()), made, "each once, and in the order of the chain");
+    // Whichever it is that sends: the others wait until its claim is over.
+    for round in 0..30 {
+        made.push(instances[round % 2].organization().await);
+    }
+    instances.remove(0).kill();
+    made.push(instances[0].organization().await);
+    let all = |told: &[String]| made.iter().all(|id| told.contains(id));
+    while !all(&told(receiver.deliveries())) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mut once = told(receiver.deliveries());
+    once.dedup();
+    let mut seen = std::collections::HashSet::new();
+    once.retain(|id| seen.insert(id.clone()));
+    assert_eq!(once, made, "the first time in the order of the chain");
 }

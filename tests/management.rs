@@ -86,6 +86,30 @@ async fn lists_are_paged_by_object_id() {
 }
 
 #[tokio::test]
+async fn the_catalogue_is_listed_in_pages_and_a_preset_can_be_changed() {
+    let on = Installation::new().await;
+    let made = async |path: &str, body: Value| on.manage("POST", path, body).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let mut all: [(&str, Vec<String>); 3] =
+        [("/authorization/permissions", vec![]), ("/permission_presets", vec![]), ("/resource_servers", vec![])];
+    for name in ["a", "b", "c"] {
+        all[0].1.push(made(all[0].0, json!({ "slug": name, "name": name })).await);
+        all[1].1.push(made(all[1].0, json!({ "slug": name, "name": name, "permissions": [name] })).await);
+        all[2].1.push(made(all[2].0, json!({ "identifier": format!("https://{name}.example"), "name": name })).await);
+    }
+    for (path, ids) in all {
+        let first = on.manage("GET", &format!("{path}?limit=2&order=asc"), Value::Null).await.expect(200);
+        let after = first["list_metadata"]["after"].as_str().unwrap();
+        let rest = on.manage("GET", &format!("{path}?limit=2&order=asc&after={after}"), Value::Null).await.expect(200);
+        let listed = [&first, &rest].map(|page| page["data"].as_array().unwrap().clone()).concat();
+        assert_eq!(listed.iter().map(|one| one["id"].as_str().unwrap()).collect::<Vec<_>>(), ids, "{path}");
+        is_problem(&on.manage("GET", &format!("{path}?after=unknown"), Value::Null).await, 400, "invalid_cursor");
+    }
+    let changed = on.manage("PUT", "/permission_presets/a", json!({ "name": "a", "permissions": ["a", "b"] })).await.expect(200);
+    assert_eq!((&changed["permissions"], &changed["name"]), (&json!(["a", "b"]), &json!("a")));
+    assert_eq!(on.manage("GET", "/permission_presets?order=asc", Value::Null).await.expect(200)["data"][0], changed);
+}
+
+#[tokio::test]
 async fn case_242_an_idempotency_key_does_a_thing_once_and_replays_its_secret() {
     let on = Installation::new().await;
     let organization = on.organization("Acme").await;

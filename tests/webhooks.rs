@@ -52,6 +52,11 @@ async fn an_endpoint_is_sent_what_it_asked_for_in_order_signed_and_as_listed() {
     deliver(&on).await;
     assert_eq!(receiver.deliveries().len(), 2, "what was delivered is not sent again");
     assert_eq!(outcomes(&on, &made).await, [("delivered".into(), 1, json!(200)), ("delivered".into(), 1, json!(200))]);
+    let page = on.manage("GET", &format!("{}/deliveries?limit=1", path(&made)), Value::Null).await.expect(200);
+    let after = page["list_metadata"]["after"].as_str().unwrap();
+    let rest = on.manage("GET", &format!("{}/deliveries?limit=1&after={after}", path(&made)), Value::Null).await.expect(200);
+    assert_eq!(rest["data"].as_array().unwrap().len(), 1);
+    assert_ne!(rest["data"][0]["id"], page["data"][0]["id"]);
 }
 
 #[tokio::test]

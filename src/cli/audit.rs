@@ -1,11 +1,11 @@
 //! `chancery audit verify`.
 use super::tell;
 use crate::authority::events::verify_chain;
-use crate::storage::DatabaseUrl;
+use crate::config::DatabaseArgs;
 
 /// Reads the store beside the process that serves it, and changes nothing.
-pub(super) async fn verify(url: &DatabaseUrl) -> Result<(), String> {
-    let database = url.open_read_only().await.map_err(|error| error.to_string())?;
+pub(super) async fn verify(args: &DatabaseArgs) -> Result<(), String> {
+    let database = args.url()?.open_read_only().await.map_err(|error| error.to_string())?;
     let result = verify_chain(&database).await;
     database.close().await;
     match result {

@@ -72,9 +72,9 @@ pub fn run() -> ExitCode {
     let result = runtime.block_on(async {
         match command {
             Command::Serve(args) => serve::serve(*args).await,
-            Command::Migrate(args) => migrate::migrate(&args.database.database_url, args.to.as_ref()).await,
-            Command::Restored(args) => migrate::restored(&args.database_url).await,
-            Command::Audit(AuditCommand::Verify(args)) => audit::verify(&args.database_url).await,
+            Command::Migrate(args) => migrate::migrate(&args).await,
+            Command::Restored(args) => migrate::restored(&args).await,
+            Command::Audit(AuditCommand::Verify(args)) => audit::verify(&args).await,
             Command::Organizations(args) => args.run().await,
             Command::Applications(args) => args.run().await,
             Command::Secrets(args) => args.run().await,

@@ -45,7 +45,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
     if deployment.schedule.lead < Schedule::LEAST_LEAD {
         tracing::warn!(lead = ?deployment.schedule.lead, "CHANCERY_KEY_LEAD is shorter than verifiers cache keys: a rotation may make good tokens fail");
     }
-    let (database, _lock) = args.database.database_url.open(args.database_connections).await.map_err(|error| error.to_string())?;
+    let (database, _lock) = args.database.url()?.open(args.connections()).await.map_err(|error| error.to_string())?;
     let authority = match start::start(deployment, database.clone(), &args.master_key(), preset, Clock::system(), announce).await {
         Ok(authority) => authority,
         Err(error) => {

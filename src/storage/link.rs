@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions, Either, Execute, Executor, PgConnection, PgPool, Post
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 
 use super::installation::Head;
-use super::{Result, StoreError, deadline};
+use super::{Connections, Result, StoreError, deadline};
 use crate::clock;
 
 /// How long the look at the head may take, or a rollback.
@@ -65,6 +65,7 @@ pub(super) struct Link {
     /// The connection that looks at the head: it waits behind nobody.
     probe: Mutex<Option<PgConnection>>,
     writers: Arc<Semaphore>,
+    named_statements: bool,
     health: Arc<Health>,
 }
 
@@ -91,7 +92,9 @@ impl Health {
     fn judge(&self, error: &sqlx::Error) {
         let broken = match error {
             sqlx::Error::Database(error) => {
-                error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P") || code == "25006" || code == "25P03")
+                // Also where a statement that was prepared no longer fits the schema.
+                let ends = ["08", "57P", "25006", "25P03", "0A000", "26000"];
+                error.code().is_some_and(|code| ends.iter().any(|begin| code.starts_with(begin)))
             }
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) => true,
             _ => false,
@@ -103,13 +106,13 @@ impl Health {
 }
 
 impl Link {
-    pub(super) fn new(options: PgConnectOptions, connections: u32) -> Self {
+    pub(super) fn new(options: PgConnectOptions, connections: Connections) -> Self {
         let (reachable, _) = watch::channel(true);
         let (trouble, committed, looked) = Default::default();
         let health = Arc::new(Health { began: clock::instant(), trouble, committed, looked, reachable });
         let trusted = Arc::clone(&health);
         let pool = PgPoolOptions::new()
-            .max_connections(connections)
+            .max_connections(connections.most)
             .acquire_timeout(super::DEADLINE)
             .idle_timeout(IDLE)
             .max_lifetime(LIFETIME)
@@ -119,7 +122,8 @@ impl Link {
                 Box::pin(async move { Ok(trusts) })
             })
             .connect_lazy_with(options.clone());
-        Self { pool, options, probe: Mutex::default(), writers: Arc::new(Semaphore::new(WRITERS)), health }
+        let writers = Arc::new(Semaphore::new(WRITERS));
+        Self { pool, options, probe: Mutex::default(), writers, named_statements: connections.named_statements, health }
     }
 
     pub(super) async fn begin(&self, purpose: Purpose) -> Result<ServerTx> {
@@ -140,7 +144,9 @@ impl Link {
         };
         let (turn, connection) = acquired.inspect_err(|error| self.health.judge(error))?;
         let health = Arc::clone(&self.health);
-        let mut tx = ServerTx { connection: Some(connection), until, health, state: State::Settled, writes: turn.is_some(), _turn: turn };
+        let named_statements = self.named_statements;
+        let (connection, writes) = (Some(connection), turn.is_some());
+        let mut tx = ServerTx { connection, until, health, named_statements, state: State::Settled, writes, _turn: turn };
         tx.run(purpose.statement()).await?;
         Ok(tx)
     }
@@ -210,6 +216,7 @@ pub struct ServerTx {
     connection: Option<PoolConnection<Postgres>>,
     until: Option<Instant>,
     health: Arc<Health>,
+    named_statements: bool,
     state: State,
     writes: bool,
     _turn: Option<OwnedSemaphorePermit>,
@@ -236,15 +243,15 @@ pub(crate) struct Asked<'t> {
 
 impl ServerTx {
     /// The connection, and what the answer is to be taken with.
-    pub(crate) fn ask(&mut self) -> sqlx::Result<(Asked<'_>, Unnamed<'_>)> {
+    pub(crate) fn ask(&mut self) -> sqlx::Result<(Asked<'_>, Asking<'_>)> {
         let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        Ok((Asked { until: self.until, health: &self.health, state: &mut self.state }, Unnamed(connection)))
+        Ok((Asked { until: self.until, health: &self.health, state: &mut self.state }, Asking { connection, named: self.named_statements }))
     }
 
     /// Runs statements without parameters.
     async fn run(&mut self, statements: &'static str) -> sqlx::Result<()> {
-        let (asked, Unnamed(connection)) = self.ask()?;
-        asked.answer(sqlx::raw_sql(statements).execute(connection)).await.map(drop)
+        let (asked, asking) = self.ask()?;
+        asked.answer(sqlx::raw_sql(statements).execute(asking.connection)).await.map(drop)
     }
 
     pub(super) async fn commit(mut self) -> Result<()> {
@@ -295,32 +302,38 @@ impl Drop for ServerTx {
     }
 }
 
-/// The connection, on which statements get no name that a pooler would mix up.
+/// The connection, on which statements get a name only where no pooler would mix it up.
 #[derive(Debug)]
-pub(crate) struct Unnamed<'c>(&'c mut PgConnection);
+pub(crate) struct Asking<'c> {
+    connection: &'c mut PgConnection,
+    named: bool,
+}
 
-/// A statement that is prepared for this once.
-struct Once<E>(E);
+/// A statement, and whether it may be prepared for more than this once.
+struct Prepared<E> {
+    statement: E,
+    named: bool,
+}
 
-impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Once<E> {
+impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Prepared<E> {
     fn sql(self) -> SqlStr {
-        self.0.sql()
+        self.statement.sql()
     }
 
     fn statement(&self) -> Option<&PgStatement> {
-        self.0.statement()
+        self.statement.statement()
     }
 
     fn take_arguments(&mut self) -> std::result::Result<Option<PgArguments>, sqlx::error::BoxDynError> {
-        self.0.take_arguments()
+        self.statement.take_arguments()
     }
 
     fn persistent(&self) -> bool {
-        false
+        self.named && self.statement.persistent()
     }
 }
 
-impl<'c> Executor<'c> for Unnamed<'c> {
+impl<'c> Executor<'c> for Asking<'c> {
     type Database = Postgres;
 
     fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, sqlx::Result<Either<PgQueryResult, PgRow>>>
@@ -328,7 +341,7 @@ impl<'c> Executor<'c> for Unnamed<'c> {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        self.0.fetch_many(Once(query))
+        self.connection.fetch_many(Prepared { statement: query, named: self.named })
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<Option<PgRow>>>
@@ -336,21 +349,21 @@ impl<'c> Executor<'c> for Unnamed<'c> {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        self.0.fetch_optional(Once(query))
+        self.connection.fetch_optional(Prepared { statement: query, named: self.named })
     }
 
     fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, sqlx::Result<PgStatement>>
     where
         'c: 'e,
     {
-        self.0.prepare_with(sql, parameters)
+        self.connection.prepare_with(sql, parameters)
     }
 
     fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, sqlx::Result<sqlx::Describe<Postgres>>>
     where
         'c: 'e,
     {
-        self.0.describe(sql)
+        self.connection.describe(sql)
     }
 }
 

@@ -39,7 +39,7 @@ use installation::Head;
 use link::{Link, Purpose, ServerTx};
 
 pub use embedded::{DatabaseLock, OpenError};
-pub use place::{DatabasePath, DatabaseUrl, PlaceError};
+pub use place::{Connections, DatabasePath, DatabaseUrl, PlaceError};
 pub use server::{ServerError, ServerUrl};
 
 /// How long whoever asks something of the store waits at the most before he is told that it is not available (F6, F10).
@@ -89,9 +89,11 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let busy_or_full =
             |code: &str| code.parse::<i32>().is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14));
-        // PostgreSQL: out of connections or resources, shutting down, read-only, deadlocked, or a lock that was not had in time.
-        let passes =
-            |code: &str| code.len() == 5 && ["08", "25", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "55P03";
+        // PostgreSQL: out of connections or resources, shutting down, read-only, deadlocked, changed under a prepared
+        // statement, or a lock that was not had in time.
+        let passes = |code: &str| {
+            code.len() == 5 && ["08", "0A", "25", "26", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "55P03"
+        };
         match &error {
             sqlx::Error::Database(database) if database.is_unique_violation() => Self::Taken,
             sqlx::Error::Database(database) if database.code().is_some_and(|code| passes(&code) || busy_or_full(&code)) => {

@@ -15,6 +15,20 @@ pub enum DatabaseUrl {
     Server(ServerUrl),
 }
 
+/// How a database server is connected to.
+#[derive(Clone, Copy, Debug)]
+pub struct Connections {
+    /// How many at the most, beside the one that follows it.
+    pub most: u32,
+    /// Whether statements are prepared once and under a name, which a pooler in transaction mode may not carry.
+    pub named_statements: bool,
+}
+
+impl Connections {
+    /// For a command that does one thing.
+    pub const ONE: Self = Self { most: 1, named_statements: false };
+}
+
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
@@ -25,11 +39,11 @@ pub enum PlaceError {
 }
 
 impl DatabaseUrl {
-    /// Opens the store, made if there is none, with its schema up to date; a server's with this many connections at the most.
+    /// Opens the store, made if there is none, with its schema up to date.
     ///
     /// # Errors
     /// [`PlaceError`]; then nothing was changed.
-    pub async fn open(&self, connections: u32) -> Result<(Database, Option<DatabaseLock>), PlaceError> {
+    pub async fn open(&self, connections: Connections) -> Result<(Database, Option<DatabaseLock>), PlaceError> {
         match self {
             Self::Embedded(path) => {
                 let (database, lock) = path.open().await?;

@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 
 use super::link::Link;
 use super::schema::{MIGRATOR, altered_at, known, one_line};
-use super::{Database, Pools};
+use super::{Connections, Database, Pools};
 
 /// PostgreSQL 15.
 const OLDEST_SERVER: i32 = 150_000;
@@ -32,7 +32,7 @@ pub struct ServerUrl(Box<PgConnectOptions>);
 /// Why the store cannot be opened: one line each, with the mend.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    #[error("the database URL cannot be read: {0}")]
+    #[error("{0}")]
     Url(String),
     #[error("the database server cannot be used: {0}")]
     Server(String),
@@ -57,12 +57,11 @@ impl FromStr for ServerUrl {
 }
 
 impl ServerUrl {
-    /// Opens the store with this many connections at the most and brings its schema up to date; of several first starts one makes it, and the
-    /// others wait for that.
+    /// Opens the store and brings its schema up to date; of several first starts one makes it, and the others wait for that.
     ///
     /// # Errors
     /// [`ServerError`]; then nothing was changed.
-    pub async fn open(&self, connections: u32) -> Result<Database, ServerError> {
+    pub async fn open(&self, connections: Connections) -> Result<Database, ServerError> {
         let mut connection = self.connect().await?;
         migrate(&mut connection).await?;
         connection.close().await.map_err(server_error)?;
@@ -78,7 +77,7 @@ impl ServerUrl {
         let found = schema(&mut connection).await?;
         connection.close().await.map_err(server_error)?;
         match found {
-            Some(_) => Ok(self.database(1)),
+            Some(_) => Ok(self.database(Connections::ONE)),
             None => Err(ServerError::Absent(self.to_string())),
         }
     }
@@ -94,7 +93,7 @@ impl ServerUrl {
         Ok(connection)
     }
 
-    fn database(&self, connections: u32) -> Database {
+    fn database(&self, connections: Connections) -> Database {
         Database(Pools::Postgres(Arc::new(Link::new((*self.0).clone(), connections))))
     }
 }
@@ -123,6 +122,8 @@ async fn schema(connection: &mut PgConnection) -> Result<Option<i64>, ServerErro
 
 async fn migrate(connection: &mut PgConnection) -> Result<(), ServerError> {
     let mut tx = connection.begin().await.map_err(server_error)?;
+    // That what is there already is there is news to nobody.
+    sqlx::raw_sql("SET LOCAL client_min_messages = 'warning'").execute(&mut *tx).await.map_err(server_error)?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(FIRST_START).persistent(false).execute(&mut *tx).await.map_err(server_error)?;
     schema(&mut tx).await?;
     // The migrator's own lock is the session's, which a pooler would leave with whoever is given the connection next.
