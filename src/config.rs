@@ -11,7 +11,7 @@ use url::Url;
 use crate::authority::caller::MIN_PRESET_LENGTH;
 use crate::domain::credential::{ApiKeyPrefix, Secret};
 use crate::domain::revocation::StatusProfile;
-use crate::domain::signing_key::Schedule;
+use crate::domain::schedule::Schedule;
 use crate::keys::master::MasterKeyPlace;
 use crate::storage::{Connections, DatabasePath, DatabaseUrl, ServerError};
 
@@ -32,7 +32,7 @@ pub struct ServeArgs {
     pub database: DatabaseArgs,
 
     /// How many connections to a database server this instance opens at the most, beside the one that follows it
-    #[arg(long, env = "CHANCERY_DATABASE_CONNECTIONS", default_value = "10", value_parser = clap::value_parser!(u32).range(2..=1000), value_name = "NUMBER")]
+    #[arg(long, env = "CHANCERY_DATABASE_CONNECTIONS", default_value = "10", value_parser = clap::value_parser!(u32).range(3..=1000), value_name = "NUMBER")]
     pub database_connections: u32,
 
     /// Prepare statements under names: faster, where no pooler in transaction mode stands before the database server
@@ -192,7 +192,7 @@ impl ServeArgs {
     }
 
     pub fn schedule(&self) -> Schedule {
-        Schedule::with_lead(self.key_lead.unwrap_or(Schedule::DEFAULT_LEAD))
+        Schedule::with_lead(self.key_lead.unwrap_or(Schedule::DEFAULT_LEAD)).with_lease(self.lease)
     }
 
     /// The issuer identifier: the one set, or the address the listener got.

@@ -350,6 +350,46 @@ async fn f9_without_the_database_tokens_are_issued_for_as_long_as_the_lease_last
     assert!(resumed <= Duration::from_secs(2) && followed <= Duration::from_secs(1));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn f18_an_instance_that_was_paused_signs_nothing_with_a_key_that_was_withdrawn_meanwhile() {
+    let cluster = Cluster::new();
+    let several = Several::on(cluster.primary.make("several").await).with("CHANCERY_LEASE", "1s");
+    let instances = [several.start("a"), several.start("b")];
+    let client = instances[0].client(&instances[0].organization().await).await;
+    until(async || instances[1].token(&client).await.is_ok()).await;
+    // The first use is written down by then: who is paused while he holds the head lock keeps it for two seconds.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let paused = rustix::process::Pid::from_child(&instances[1].process.child);
+    rustix::process::kill_process(paused, rustix::process::Signal::STOP).unwrap();
+    let keys = instances[0].manage("GET", "/signing_keys", Value::Null).await;
+    let signs = |key: &&Value| key["state"] == "active" && key["purpose"] == "access_token";
+    let withdrawn = text(&keys["data"].as_array().unwrap().iter().find(signs).unwrap()["kid"]);
+    let revoke = format!("/signing_keys/{withdrawn}/revoke");
+    let caller = &instances[0].caller;
+    let revoked = until(async || caller.manage(&instances[0].process.base, "POST", &revoke, json!({}), None).await.unwrap().0 == 200);
+    revoked.await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let asked: Vec<_> = (0..20)
+        .map(|_| {
+            let (caller, base, client) = (instances[1].caller.clone(), instances[1].process.base.clone(), client.clone());
+            tokio::spawn(async move { caller.token(&base, &client).await.unwrap() })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    rustix::process::kill_process(paused, rustix::process::Signal::CONT).unwrap();
+    for answer in asked {
+        let (status, answer) = answer.await.unwrap();
+        if status == 200 {
+            let head = text(&answer["access_token"]).split('.').next().unwrap().to_owned();
+            let head: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(head).unwrap()).unwrap();
+            assert_ne!(head["kid"], *withdrawn);
+        } else {
+            assert_eq!(status, 503, "{answer}");
+        }
+    }
+    until(async || instances[1].token(&client).await.is_ok()).await;
+}
+
 async fn timed(answer: impl Future<Output = Answer>) -> (u16, Duration) {
     let began = now();
     (answer.await.unwrap().0, began.elapsed())
@@ -412,4 +452,44 @@ async fn f10_a_database_that_falls_silent_keeps_nobody_waiting() {
         assert!(healed <= Duration::from_secs(5), "{healed:?}");
         assert_eq!(instance.introspect(&token).await, Ok(true));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f10_connections_that_are_lost_again_and_again_cost_no_place_in_the_pool_and_no_change() {
+    let cluster = Cluster::new();
+    let database = cluster.primary.make("several").await;
+    let proxy = Proxy::new().await;
+    proxy.lead_to(&format!("http://127.0.0.1:{}", cluster.primary.port));
+    let several = Several::on(database).with("CHANCERY_DATABASE_CONNECTIONS", "3");
+    let (direct, instance) = (several.start("direct"), several.start_on("a", &url(proxy.port(), "several")));
+    let organization = instance.organization().await;
+    for _ in 0..5 {
+        // Whatever is under way just then.
+        let under_way: Vec<_> = (0..6)
+            .map(|_| {
+                let (caller, base) = (instance.caller.clone(), instance.process.base.clone());
+                tokio::spawn(async move { caller.manage(&base, "POST", "/organizations", json!({ "name": "b" }), None).await.unwrap().0 })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        proxy.lose();
+        for status in under_way {
+            assert!(matches!(status.await.unwrap(), 201 | 503));
+        }
+        until(async || instance.caller.get(&instance.process.base, "/readyz").await.unwrap().1["status"] == "ok").await;
+    }
+    // More than is taken in at once.
+    proxy.silence();
+    // Whoever is cut off in the middle of a change keeps the head lock for two seconds.
+    let changes = async || direct.caller.manage(&direct.process.base, "POST", "/organizations", json!({ "name": "c" }), None).await;
+    until(async || matches!(changes().await, Ok((201, _)))).await;
+    let mut last = None;
+    for _ in 0..250 {
+        last = Some(direct.client(&organization).await);
+    }
+    proxy.heal();
+    let behind = until(async || instance.token(last.as_ref().unwrap()).await.is_ok()).await;
+    println!("250 changes were taken in {behind:?} after it healed");
+    let asked = futures_util::future::join_all((0..12).map(|_| instance.manage("GET", "/organizations", Value::Null)));
+    assert_eq!(asked.await.len(), 12);
 }

@@ -177,3 +177,23 @@ async fn uses_are_counted_once_and_survive_a_restart() {
     assert_eq!(application["last_used_at"], "2026-11-22T00:00:00.000Z");
     assert_eq!(secrets(&on, &client).await[0]["usage"], application["usage"]);
 }
+
+#[tokio::test]
+async fn f28_uses_of_many_credentials_are_written_batch_by_batch_and_each_once() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let mut clients = Vec::new();
+    for _ in 0..230 {
+        let client = on.application_of(&organization, json!({})).await;
+        on.token(&client).await;
+        clients.push(client);
+    }
+    on.pass(Duration::from_secs(5)).await;
+    on.pass(Duration::from_secs(5)).await;
+    for client in clients {
+        let application = on.manage("GET", &format!("/connect/applications/{}", client.id), Value::Null).await.expect(200);
+        assert_eq!(application["usage"]["last_24h"], 1);
+        let secrets = on.manage("GET", &format!("/connect/applications/{}/client_secrets", client.id), Value::Null).await.expect(200);
+        assert!(secrets[0]["activated_at"].is_string(), "{secrets}");
+    }
+}

@@ -8,7 +8,7 @@ use chancery::authority::{Deployment, start};
 use chancery::clock::{Clock, instant};
 use chancery::domain::credential::{ApiKeyPrefix, Secret};
 use chancery::domain::revocation::StatusProfile;
-use chancery::domain::signing_key::Schedule;
+use chancery::domain::schedule::Schedule;
 use chancery::http::{App, TrustedProxies, listen};
 use chancery::keys::master::MasterKeyPlace;
 use chancery::storage::{Database, DatabasePath};

@@ -51,7 +51,7 @@ impl Authority {
         };
         let mut tx = self.database.write().await?;
         call.caller.demand_alive(&mut tx).await?;
-        // Read after the lock: times in the chain never run backwards.
+        // Read after the lock: times in the chain run backwards by no more than the instances' clocks differ.
         let now = self.clock.now();
         let kept = match &call.idempotency {
             None => None,
@@ -148,7 +148,8 @@ impl Change {
     /// Commits, with `answer` kept for a retry where the caller asked for that, and takes the change into memory. Only then may he be told.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: nothing was changed, or the change is durable but could not be read back yet.
+    /// [`Error::Unavailable`]: nothing was changed, or the change is durable but could not be read back yet, or, of a database server whose
+    /// answer was cut off, nobody knows; a retry with the same Idempotency-Key finds out.
     pub async fn commit(self, answer: &[u8]) -> Result<(), Error> {
         let authority = Arc::clone(&self.authority);
         self.make_durable(answer).await?;
@@ -156,7 +157,7 @@ impl Change {
         authority.catch_up().await
     }
 
-    /// The first half of [`Change::commit`]: when this fails, nothing was changed.
+    /// The first half of [`Change::commit`].
     pub(super) async fn make_durable(mut self, answer: &[u8]) -> Result<(), Error> {
         if let Some(kept) = self.kept.take() {
             let sealed = kept.seal(&self.authority, &self.acted_in, answer)?;

@@ -1,4 +1,4 @@
-//! Failed client authentications: counted in memory, told as one event per client and minute; unknown clients together.
+//! Failed client authentications: counted in memory, told as one event per client, minute and instance; unknown clients together.
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,6 +11,9 @@ use super::error::Error;
 use crate::domain::event::{Actor, NewEvent, Subject};
 use crate::domain::id::{ApiKeyId, ClientId};
 use crate::domain::timestamp::Timestamp;
+
+/// How many are written together.
+const AT_ONCE: usize = 100;
 
 #[derive(Clone, Copy)]
 struct Count {
@@ -56,35 +59,38 @@ impl Authority {
         if keys.is_empty() {
             return Ok(());
         }
-        let mut change = self.begin_as(Actor::system()).await?;
-        let mut taken = Vec::new();
-        for key in keys {
-            let Some((_, count)) = self.failures.counts.remove(&key) else { continue };
-            let organization_id = key.0.and_then(|client| match client {
-                FailedClient::Application(id) => self.directory.application(id).map(|application| application.organization_id),
-                FailedClient::ApiKey(id) => self.directory.api_key(id).map(|entry| entry.key.owner.organization_id()),
-            });
-            change.note(NewEvent {
-                event: "authentication.failed".into(),
-                organization_id,
-                subject: Subject::Nothing,
-                data: json!({
-                    "client_id": key.0,
-                    "failures": count.failures,
-                    "minute": Timestamp::from_millis(key.1 * 60_000),
-                    "last_ip": count.last_ip,
-                }),
-                before: None,
-            });
-            taken.push((key, count));
-        }
-        let result = change.make_durable(&[]).await;
-        if result.is_err() {
-            for (key, count) in taken {
-                self.failures.counts.entry(key).and_modify(|newer| newer.failures += count.failures).or_insert(count);
+        for keys in keys.chunks(AT_ONCE) {
+            let mut change = self.begin_as(Actor::system()).await?;
+            let mut taken = Vec::new();
+            for key in keys {
+                let Some((_, count)) = self.failures.counts.remove(key) else { continue };
+                let organization_id = key.0.and_then(|client| match client {
+                    FailedClient::Application(id) => self.directory.application(id).map(|application| application.organization_id),
+                    FailedClient::ApiKey(id) => self.directory.api_key(id).map(|entry| entry.key.owner.organization_id()),
+                });
+                change.note(NewEvent {
+                    event: "authentication.failed".into(),
+                    organization_id,
+                    subject: Subject::Nothing,
+                    data: json!({
+                        "client_id": key.0,
+                        "failures": count.failures,
+                        "minute": Timestamp::from_millis(key.1 * 60_000),
+                        "last_ip": count.last_ip,
+                    }),
+                    before: None,
+                });
+                taken.push((*key, count));
             }
+            if let Err(error) = change.chain_events().await {
+                for (key, count) in taken {
+                    self.failures.counts.entry(key).and_modify(|newer| newer.failures += count.failures).or_insert(count);
+                }
+                return Err(error);
+            }
+            // Of a commit whose answer was cut off nobody knows: rather told of too few than twice.
+            change.make_durable(&[]).await?;
         }
-        result?;
         self.catch_up().await
     }
 }

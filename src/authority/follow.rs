@@ -28,25 +28,35 @@ pub async fn promptly<T>(work: impl Future<Output = T>) -> T {
     storage::answered_by(clock::instant() + DEADLINE - MARGIN, work).await
 }
 
+/// Counts them from now on: only now it is known what is asked.
+pub fn is_asked() {
+    storage::answer_by(clock::instant() + DEADLINE - MARGIN);
+}
+
 /// Rounds that many wait for and one makes.
 #[derive(Default)]
 pub(crate) struct Rounds {
     begun: AtomicU64,
     /// The last that was made.
-    turn: Mutex<u64>,
+    turn: Arc<Mutex<u64>>,
 }
 
 impl Rounds {
-    /// Returns when a round that began after this call has succeeded, whoever made it.
-    async fn join(&self, make: impl AsyncFnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    /// Returns when a round that began after this call has succeeded, whoever made it. Once begun it goes to its end, also when nobody
+    /// waits any more.
+    async fn join(&self, make: impl Future<Output = Result<(), Error>> + Send + 'static) -> Result<(), Error> {
         let needed = self.begun.load(Ordering::Acquire) + 1;
-        let mut made = self.turn.lock().await;
-        if *made < needed {
-            let round = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
-            make().await?;
-            *made = round;
+        let mut made = Arc::clone(&self.turn).lock_owned().await;
+        if *made >= needed {
+            return Ok(());
         }
-        Ok(())
+        let round = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        let making = tokio::spawn(async move {
+            make.await?;
+            *made = round;
+            Ok(())
+        });
+        making.await.unwrap_or_else(|panicked| Err(Error::internal(panicked)))
     }
 }
 
@@ -84,7 +94,10 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the store cannot be read, or is known to be away.
-    pub async fn catch_up(&self) -> Result<(), Error> {
+    pub async fn catch_up(self: &Arc<Self>) -> Result<(), Error> {
+        if !self.database.is_shared() {
+            return self.follow().await;
+        }
         if !self.database.is_worth_asking() {
             return Err(StoreError::OutOfReach.into());
         }
@@ -98,29 +111,30 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn renew(&self) -> Result<(), Error> {
+    pub async fn renew(self: &Arc<Self>) -> Result<(), Error> {
         if self.database.is_shared() { self.catch_up().await } else { Ok(()) }
     }
 
     /// A round, also when the store is thought to be away.
-    pub(super) async fn follow(&self) -> Result<(), Error> {
-        self.rounds
-            .join(async || {
-                let (now, after) = (self.clock.now(), self.lease.elapsed());
-                self.directory.follow(&self.database, now).await?;
-                if self.directory.signing_keys_changed() {
-                    self.load_keys().await?;
-                }
-                // A primary that was deposed can still be read, and knows nothing of what the new one took. It commits nothing any more.
-                if self.database.since_commit() > self.deployment.status.heartbeat * 2 {
-                    let mut tx = self.database.write().await?;
-                    installation::beat(&mut tx, now).await?;
-                    tx.commit().await?;
-                }
-                self.lease.renew(now, after);
-                Ok(())
-            })
-            .await
+    pub(super) async fn follow(self: &Arc<Self>) -> Result<(), Error> {
+        let authority = Arc::clone(self);
+        self.rounds.join(async move { authority.make_round().await }).await
+    }
+
+    async fn make_round(&self) -> Result<(), Error> {
+        let (now, after) = (self.clock.now(), self.lease.elapsed());
+        self.directory.follow(&self.database, now).await?;
+        if self.directory.signing_keys_changed() {
+            self.load_keys().await?;
+        }
+        // A primary that was deposed can still be read, and knows nothing of what the new one took. It commits nothing any more.
+        if self.database.since_commit() > self.deployment.status.heartbeat * 2 {
+            let mut tx = self.database.observe().await?;
+            installation::beat(&mut tx, now).await?;
+            tx.commit().await?;
+        }
+        self.lease.renew(now, after);
+        Ok(())
     }
 
     /// Reads the signing keys again, unless another has since they changed.
@@ -128,7 +142,7 @@ impl Authority {
         if !self.directory.take_signing_keys_changed() {
             return Ok(());
         }
-        let loaded = async { self.ring.load(&mut self.database.read().await?, &self.sealer).await }.await;
+        let loaded = async { self.ring.load(&mut self.database.read_changes().await?, &self.sealer).await }.await;
         loaded.map_err(|error| {
             self.directory.set_signing_keys_changed();
             match error {

@@ -70,19 +70,19 @@ impl Authority {
     /// Forgets bit by bit, each in a transaction of its own: changes need not wait for all of it.
     async fn purge(&self) -> Result<(), Error> {
         let now = self.clock.now();
-        let mut tx = self.database.write().await?;
-        idempotent_answers::purge(&mut tx, now).await?;
-        portal_sessions::purge(&mut tx, now).await?;
-        revoked_tokens::purge(&mut tx, now).await?;
-        revocations::purge(&mut tx, now).await?;
-        tx.commit().await?;
         loop {
             let mut tx = self.database.write().await?;
-            let hours = usage::purge_hour(&mut tx, now.hour() - KEPT_HOURS).await?;
-            let batches = usage::purge_batches(&mut tx, now - BATCH_KEPT).await?;
-            let deliveries = webhooks::purge_deliveries(&mut tx, now - LOG_KEPT).await?;
+            let more = [
+                idempotent_answers::purge(&mut tx, now).await?,
+                portal_sessions::purge(&mut tx, now).await?,
+                revoked_tokens::purge(&mut tx, now).await?,
+                revocations::purge(&mut tx, now).await?,
+                usage::purge_hours(&mut tx, now.hour() - KEPT_HOURS).await?,
+                usage::purge_batches(&mut tx, now - BATCH_KEPT).await?,
+                webhooks::purge_deliveries(&mut tx, now - LOG_KEPT).await?,
+            ];
             tx.commit().await?;
-            if !(hours || batches || deliveries) {
+            if !more.contains(&true) {
                 break;
             }
         }

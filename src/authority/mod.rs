@@ -49,7 +49,7 @@ use crate::courier::Courier;
 use crate::directory::Directory;
 use crate::domain::credential::ApiKeyPrefix;
 use crate::domain::revocation::StatusProfile;
-use crate::domain::signing_key::Schedule;
+use crate::domain::schedule::Schedule;
 use crate::keys::pepper::Pepper;
 use crate::keys::ring::KeyRing;
 pub use crate::keys::ring::PublishedKeys;

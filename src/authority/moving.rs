@@ -12,6 +12,8 @@ pub enum MoveError {
     MovedBefore(String),
     #[error("there is nothing to move: start the authority once, or set CHANCERY_DATABASE_URL to where it is")]
     Empty,
+    #[error("everything has arrived, but the place it came from could not be marked as left: never start that again ({0})")]
+    Unmarked(#[source] StoreError),
     #[error(transparent)]
     Audit(#[from] AuditError),
     #[error(transparent)]
@@ -27,7 +29,7 @@ pub struct Moved {
 /// Moves everything, checks the event chain where it arrived, and marks the place it came from, so that it does not live twice.
 ///
 /// # Errors
-/// [`MoveError`]; then nothing was changed in either, but for a failure to set the mark, which says so.
+/// [`MoveError`]; then nothing was changed in either, but for [`MoveError::Unmarked`].
 pub async fn move_house(from: &Database, to: &Database, place: &str) -> Result<Moved, MoveError> {
     let mut leaving = from.write_at_leisure().await?;
     if let Some(place) = moving::moved_to(&mut leaving).await? {
@@ -42,8 +44,9 @@ pub async fn move_house(from: &Database, to: &Database, place: &str) -> Result<M
     }
     let rows = moving::copy(&mut leaving, &mut arriving).await?;
     let events = verify_chain_in(&mut arriving).await?;
-    arriving.commit().await?;
+    // The mark is set before anything is final, and made final last: it still holds everybody else off.
     moving::set_moved_to(&mut leaving, place).await?;
-    leaving.commit().await?;
+    arriving.commit().await?;
+    leaving.commit().await.map_err(MoveError::Unmarked)?;
     Ok(Moved { rows, events })
 }

@@ -60,7 +60,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn find_visitor(&self, session: &Secret) -> Result<Option<Visitor>, Error> {
+    pub async fn find_visitor(self: &Arc<Self>, session: &Secret) -> Result<Option<Visitor>, Error> {
         if !session.is_well_formed(Purpose::PortalLink) {
             return Ok(None);
         }

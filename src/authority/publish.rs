@@ -16,7 +16,7 @@ use crate::domain::signing_key::KeyLine;
 use crate::domain::timestamp::Timestamp;
 use crate::status::{Entries, Message, Seen};
 use crate::storage::installation::StatusHead;
-use crate::storage::{Tx, installation, revocations};
+use crate::storage::{StoreError, Tx, installation, revocations};
 
 /// Commits that follow one another this fast are told of together.
 const GATHER: Duration = Duration::from_millis(25);
@@ -69,7 +69,7 @@ impl Authority {
     }
 
     /// Tells what there is to tell. An observation of a shared store is a write: one that would tell nothing is spared.
-    async fn publish(&self) -> Result<(), Error> {
+    async fn publish(self: &Arc<Self>) -> Result<(), Error> {
         if self.database.is_shared() {
             let turn = self.publisher.turn.lock().await;
             let now = self.clock.now();
@@ -94,15 +94,24 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Unavailable`]; then nothing was signed.
-    pub(super) async fn observe(&self) -> Result<Seen, Error> {
+    pub(super) async fn observe(self: &Arc<Self>) -> Result<Seen, Error> {
         let mut turn = self.publisher.turn.lock().await;
         // Before the read begins: whatever was committed by then is in it.
         let as_of = self.clock.now();
         self.catch_up().await?;
         let known = self.status.seen();
+        // The first time it may be much: only what comes meanwhile is read while nobody else can change anything.
+        let mut new = match &known {
+            None => revocations::after(&mut self.database.read_changes().await?, -1, as_of).await?,
+            Some(_) => Vec::new(),
+        };
+        let read = new.last().map(|revocation| revocation.rev).or(known.as_ref().map(|known| known.rev)).unwrap_or(-1);
         let mut tx = self.begin_observation(as_of).await?;
         let head = installation::status_head(&mut tx).await?;
-        let mut new = revocations::after(&mut tx, known.as_ref().map_or(-1, |known| known.rev), as_of).await?;
+        if known.as_ref().is_some_and(|known| head.status_epoch.as_deref() != Some(&*known.epoch)) {
+            return Err(StoreError::Another.into());
+        }
+        new.extend(revocations::after(&mut tx, read, as_of).await?);
         // Only once this is durable: of a primary that was deposed it never will be.
         tx.commit().await?;
         // What was committed after the head was read comes with the next round.
@@ -133,7 +142,7 @@ impl Authority {
         if !self.database.is_shared() {
             return Ok(self.database.read().await?);
         }
-        let mut tx = self.database.write().await?;
+        let mut tx = self.database.observe().await?;
         installation::beat(&mut tx, as_of).await?;
         Ok(tx)
     }

@@ -86,13 +86,17 @@ impl Authority {
                     before: None,
                 });
             }
-            change.make_durable(&[]).await
+            change.chain_events().await?;
+            Ok::<_, Error>(change)
         };
-        if let Err(error) = written.await {
-            self.refusals.put_back(suppressed);
-            return Err(error);
+        match written.await {
+            // Of a commit whose answer was cut off nobody knows: rather told of too few than twice.
+            Ok(change) => change.commit(&[]).await,
+            Err(error) => {
+                self.refusals.put_back(suppressed);
+                Err(error)
+            }
         }
-        self.catch_up().await
     }
 
     /// Writes down that a mutation was refused, if it was for a reason that is written down. `target` is what the caller named.

@@ -12,6 +12,7 @@ use crate::domain::management_key::Power;
 use crate::domain::signing_key::{KeyLine, KeyState, MAX_PUBLISHED_KEYS, SigningKey, Step, next_step, successor};
 use crate::domain::timestamp::Timestamp;
 use crate::keys::generate::generate;
+use crate::keys::provider;
 use crate::keys::ring::seal_key;
 use crate::storage::signing_keys;
 
@@ -26,6 +27,9 @@ impl Authority {
     pub(super) async fn tend_signing_keys(self: &Arc<Self>) -> Result<(), Error> {
         let now = self.clock.now();
         let stored = signing_keys::all(&mut self.database.read().await?).await?;
+        // Wiping is no event: what another instance wiped is forgotten here as well.
+        let wiped = stored.iter().filter(|stored| stored.sealed_private.is_none());
+        provider::forget(&wiped.map(|stored| stored.key.kid.clone()).collect::<Vec<_>>());
         let due = KeyLine::all().any(|line| {
             let keys: Vec<_> = stored.iter().map(|stored| stored.key.clone()).filter(|key| key.line() == line).collect();
             !keys.is_empty() && next_step(&keys, now, &self.deployment.schedule).is_some()

@@ -104,7 +104,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Unavailable`] while the store was never read.
-    pub async fn follow_status(&self, left_off: Option<&str>) -> Result<(Message, broadcast::Receiver<Arc<Message>>), Error> {
+    pub async fn follow_status(self: &Arc<Self>, left_off: Option<&str>) -> Result<(Message, broadcast::Receiver<Arc<Message>>), Error> {
         // Listened first: what is published in between comes twice, which harms nobody.
         let feed = self.status.listen();
         let seen = self.seen().await?;
@@ -112,6 +112,7 @@ impl Authority {
             None => Some(seen.rev),
             Some(id) => read_revision(id, &seen.epoch),
         };
+        let seen = self.seen_from(prev.unwrap_or(0), seen).await?;
         let first = match prev.filter(|prev| *prev <= seen.rev) {
             Some(prev) => self.frame(prev, &seen, MAX_CATCH_UP_ENTRIES)?,
             None => None,
@@ -123,8 +124,8 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn status_after(&self, epoch: &str, rev: i64) -> Result<Option<String>, Error> {
-        let seen = self.seen().await?;
+    pub async fn status_after(self: &Arc<Self>, epoch: &str, rev: i64) -> Result<Option<String>, Error> {
+        let seen = self.seen_from(rev, self.seen().await?).await?;
         if *epoch != *seen.epoch || rev > seen.rev {
             return Ok(None);
         }
@@ -135,7 +136,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`SlotError`].
-    pub async fn status_slot(&self, slot: u64) -> Result<Bytes, SlotError> {
+    pub async fn status_slot(self: &Arc<Self>, slot: u64) -> Result<Bytes, SlotError> {
         let begins = Timestamp::from_millis(i64::try_from(slot).ok().and_then(|slot| slot.checked_mul(1000)).ok_or(SlotError::OutOfReach)?);
         let now = self.clock.now();
         if begins > now + SLOT_WAIT || slot + SLOTS_KEPT < now.seconds() {
@@ -162,7 +163,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn status_snapshot(&self) -> Result<Bytes, Error> {
+    pub async fn status_snapshot(self: &Arc<Self>) -> Result<Bytes, Error> {
         let _building = self.publisher.documents.building.lock().await;
         let kept = self.publisher.documents.snapshot.lock().await.clone();
         let now = self.clock.now();
@@ -183,8 +184,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn status_list(&self, list: u64) -> Result<Option<StatusList>, Error> {
-        let mut lists = self.publisher.documents.lists.lock().await;
+    pub async fn status_list(self: &Arc<Self>, list: u64) -> Result<Option<StatusList>, Error> {
         let now = self.clock.now();
         let seen = match self.seen().await? {
             // What would be signed has expired: the store is asked, or says that it cannot be.
@@ -192,9 +192,10 @@ impl Authority {
             seen => seen,
         };
         // The first token of a new list may be quicker than the publisher. As of when he looked, nothing of it was revoked.
-        if list >= seen.lists && list >= self.count_lists().await? {
+        if list > seen.lists || (list == seen.lists && list >= self.count_lists().await?) {
             return Ok(None);
         }
+        let mut lists = self.publisher.documents.lists.lock().await;
         if let Some(kept) = lists.get(&list) {
             let unchanged = self.status.list_changed_at(list) == kept.changed_at;
             let serves = if unchanged { LIST_AT_LEAST } else { LIST_AT_MOST };
@@ -230,7 +231,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn status_lists(&self) -> Result<Vec<String>, Error> {
+    pub async fn status_lists(self: &Arc<Self>) -> Result<Vec<String>, Error> {
         let seen = self.seen().await?;
         Ok((0..seen.lists).map(|list| list_uri(&self.deployment.issuer, list)).collect())
     }
@@ -240,8 +241,13 @@ impl Authority {
         (self.status.listeners(), self.status.live())
     }
 
+    /// What was seen, or is now, where a listener has heard more from another instance than this one's publisher has seen.
+    async fn seen_from(self: &Arc<Self>, rev: i64, seen: Seen) -> Result<Seen, Error> {
+        if rev > seen.rev && rev <= self.directory.rev() { self.observe().await } else { Ok(seen) }
+    }
+
     /// What the publisher last saw; it is asked to look when it never did.
-    async fn seen(&self) -> Result<Seen, Error> {
+    async fn seen(self: &Arc<Self>) -> Result<Seen, Error> {
         match self.status.seen() {
             Some(seen) => Ok(seen),
             None => self.observe().await,

@@ -1,4 +1,5 @@
 //! Counting uses: in memory where a credential is used, written in batches, each batch once and only once.
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -21,6 +22,9 @@ struct Count {
     last_ip: Option<IpAddr>,
 }
 
+/// How many credentials' counts are written together: others wait for the head lock meanwhile.
+const BATCH: usize = 100;
+
 /// Counts that have not been written yet.
 #[derive(Default)]
 pub(crate) struct Counts {
@@ -29,11 +33,12 @@ pub(crate) struct Counts {
     /// Kept until they are written.
     first_uses: DashMap<UsedCredential, Timestamp>,
     management_keys: DashMap<ManagementKeyId, Timestamp>,
-    /// Taken from the counts, but not known to be written: it is tried again under the same id.
-    batch: Mutex<Option<Batch>>,
+    /// Taken from the counts, but not known to be written: each is tried again under the same id.
+    batches: Mutex<VecDeque<Batch>>,
     first_use: Notify,
 }
 
+#[derive(Default)]
 struct Batch {
     id: String,
     uses: Vec<Uses>,
@@ -79,7 +84,7 @@ impl Counts {
     }
 
     /// Each count is taken out as a whole: what is counted meanwhile begins a new one.
-    fn take(&self, id: String) -> Option<Batch> {
+    fn take(&self, mut id: impl FnMut() -> String) -> Vec<Batch> {
         let keys: Vec<_> = self.counts.iter().map(|entry| *entry.key()).collect();
         let taken = keys.into_iter().filter_map(|key| self.counts.remove(&key));
         let uses: Vec<_> = taken
@@ -94,8 +99,19 @@ impl Counts {
         let first_uses: Vec<_> = self.first_uses.iter().map(|entry| (*entry.key(), *entry.value())).collect();
         let keys: Vec<_> = self.management_keys.iter().map(|entry| *entry.key()).collect();
         let management_keys: Vec<_> = keys.into_iter().filter_map(|key| self.management_keys.remove(&key)).collect();
-        let nothing = uses.is_empty() && first_uses.is_empty() && management_keys.is_empty();
-        (!nothing).then_some(Batch { id, uses, first_uses, management_keys })
+        let mut batches: Vec<Batch> = Vec::new();
+        // What ends another credential comes first.
+        for first_uses in first_uses.chunks(BATCH) {
+            batches.push(Batch { id: id(), first_uses: first_uses.to_vec(), ..Batch::default() });
+        }
+        let mut uses = uses.into_iter().peekable();
+        while uses.peek().is_some() {
+            batches.push(Batch { id: id(), uses: uses.by_ref().take(BATCH).collect(), ..Batch::default() });
+        }
+        for management_keys in management_keys.chunks(BATCH) {
+            batches.push(Batch { id: id(), management_keys: management_keys.to_vec(), ..Batch::default() });
+        }
+        batches
     }
 }
 
@@ -105,19 +121,20 @@ impl Authority {
     /// # Errors
     /// [`Error::Unavailable`]; the counts are kept for the next try.
     pub async fn flush_uses(self: &Arc<Self>) -> Result<(), Error> {
-        let mut pending = self.uses.batch.lock().await;
+        let mut pending = self.uses.batches.lock().await;
         // What waited since a try that failed, and then what was counted since; not what is counted meanwhile, or this might never end.
-        let batches = if pending.is_some() { 2 } else { 1 };
-        for _ in 0..batches {
-            if pending.is_none() {
-                *pending = self.uses.take(self.random.id::<EventKind>(self.clock.now()).to_string());
+        let rounds = if pending.is_empty() { 1 } else { 2 };
+        for _ in 0..rounds {
+            if pending.is_empty() {
+                pending.extend(self.uses.take(|| self.random.id::<EventKind>(self.clock.now()).to_string()));
             }
-            let Some(batch) = pending.as_ref() else { return Ok(()) };
-            self.write_batch(batch).await?;
-            for (credential, _) in &batch.first_uses {
-                self.uses.first_uses.remove(credential);
+            while let Some(batch) = pending.front() {
+                self.write_batch(batch).await?;
+                for (credential, _) in &batch.first_uses {
+                    self.uses.first_uses.remove(credential);
+                }
+                pending.pop_front();
             }
-            *pending = None;
         }
         Ok(())
     }

@@ -98,12 +98,28 @@ impl Authority {
                         continue;
                     }
                 }
-                () = stopped(&mut stop) => return,
+                () = stopped(&mut stop) => break,
             }
-            if let Err(error) = self.begin_turns(&mut turns, &mut rounds).await {
+            if let Err(error) = self.begin_turns(&mut turns, &mut rounds).await
+                && self.database.is_reachable()
+            {
                 tracing::warn!(%error, "webhook endpoints could not be read; it is tried again");
             }
         }
+        turns.shutdown().await;
+        if let Err(error) = self.release_endpoints().await {
+            tracing::warn!(%error, "the claims on webhook endpoints were not given back: other instances wait until they are over");
+        }
+    }
+
+    /// Lets other instances send at once.
+    async fn release_endpoints(&self) -> Result<(), Error> {
+        if !self.database.is_shared() {
+            return Ok(());
+        }
+        let mut tx = self.database.write().await?;
+        webhooks::release_all(&mut tx, &self.instance).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Notes how a turn ended; whether the endpoint may have more at once.

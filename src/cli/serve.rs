@@ -12,7 +12,6 @@ use crate::authority::{Deployment, start};
 use crate::clock::Clock;
 use crate::config::ServeArgs;
 use crate::domain::credential::Secret;
-use crate::domain::signing_key::Schedule;
 use crate::http::{self, App, TrustedProxies};
 use crate::keys::provider;
 use crate::telemetry;
@@ -42,7 +41,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         webhook_networks: args.webhook_networks.clone(),
     };
     let issuer = deployment.issuer.clone();
-    if deployment.schedule.lead < Schedule::LEAST_LEAD {
+    if !deployment.schedule.leads_long_enough() {
         tracing::warn!(lead = ?deployment.schedule.lead, "CHANCERY_KEY_LEAD is shorter than verifiers cache keys: a rotation may make good tokens fail");
     }
     let (database, _lock) = args.database.url()?.open(args.connections()).await.map_err(|error| error.to_string())?;

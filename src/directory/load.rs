@@ -62,7 +62,7 @@ impl Directory {
         if head.rev <= followed.rev {
             return Err(StoreError::Another);
         }
-        let mut tx = database.read().await?;
+        let mut tx = database.read_changes().await?;
         loop {
             let Some(changes) = events::changes_after(&mut tx, followed.rev).await? else {
                 // A connection that led somewhere else than the look did.

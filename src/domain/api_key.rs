@@ -92,7 +92,8 @@ pub struct ApiKey {
 
 impl ApiKey {
     pub fn status_at(&self, now: Timestamp) -> ApiKeyStatus {
-        match (self.revoked_at, self.life.is_live(now)) {
+        // An instance whose clock is behind has read what another wrote.
+        match (self.revoked_at, self.life.is_live(now.max(self.updated_at))) {
             (Some(_), _) => ApiKeyStatus::Revoked,
             (None, false) => ApiKeyStatus::Expired,
             (None, true) => ApiKeyStatus::Active,

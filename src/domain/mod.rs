@@ -15,6 +15,7 @@ pub mod portal;
 pub mod resource_server;
 pub mod revocation;
 pub mod rotation;
+pub mod schedule;
 pub mod settings;
 pub mod signing_key;
 pub mod text;

@@ -2,13 +2,11 @@
 //!
 //! A verifier may have fetched the key set up to [`Schedule::lead`] ago and must still verify every unexpired token. So a key is published a
 //! lead before it signs, and stays published until the last token it signed has expired.
-use std::time::Duration;
-
 use chancery_verifier::Algorithm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::application::MAX_ENFORCED_ACCESS_TOKEN_TTL;
+use super::schedule::Schedule;
 use super::timestamp::Timestamp;
 
 /// How many keys of one line the JWK set holds at the most (K8).
@@ -108,47 +106,6 @@ impl SigningKey {
     }
 }
 
-/// The parameters of the key schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Schedule {
-    /// How long a key is published before it signs; at least what a verifier caches.
-    pub lead: Duration,
-    /// How long a key signs.
-    pub active_period: Duration,
-    /// How long an instance may take to see a change of state.
-    pub propagation: Duration,
-    /// How far clocks may differ.
-    pub skew: Duration,
-    /// The longest lifetime of a token.
-    pub max_token_lifetime: Duration,
-}
-
-impl Schedule {
-    /// What a verifier that honours our `max-age` may cache, with the time an instance takes to see a change, and the clocks' difference.
-    pub const LEAST_LEAD: Duration = Duration::from_secs(300 + 30 + 60);
-    pub const DEFAULT_LEAD: Duration = Duration::from_secs(4 * 3600);
-
-    pub const fn with_lead(lead: Duration) -> Self {
-        Self {
-            lead,
-            active_period: Duration::from_secs(30 * 24 * 3600),
-            propagation: Duration::from_secs(30),
-            skew: Duration::from_secs(60),
-            max_token_lifetime: Duration::from_secs(MAX_ENFORCED_ACCESS_TOKEN_TTL as u64),
-        }
-    }
-
-    /// When a key that stops signing at `retired_at` may leave the JWK set.
-    pub fn removes_at(&self, retired_at: Timestamp) -> Timestamp {
-        retired_at + self.propagation + self.max_token_lifetime + self.skew
-    }
-
-    /// When the private half of a key that stopped signing may be wiped: no instance can still be signing with it.
-    pub fn erases_at(&self, retired_at: Timestamp) -> Timestamp {
-        retired_at + self.propagation * 2
-    }
-}
-
 /// One due step for the keys of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -196,6 +153,8 @@ pub fn successor(keys: &[SigningKey]) -> Option<&SigningKey> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use proptest::prelude::*;
 

@@ -7,6 +7,8 @@ use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+use crate::authority::follow::is_asked;
+
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Why there is no body.
@@ -57,7 +59,10 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes
     }
     let collected = tokio::time::timeout(DEADLINE, Limited::new(body, limit).collect()).await.map_err(|_elapsed| BodyError::TooSlow)?;
     match collected {
-        Ok(collected) => Ok(collected.to_bytes()),
+        Ok(collected) => {
+            is_asked();
+            Ok(collected.to_bytes())
+        }
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(BodyError::TooLarge),
         Err(_) => Err(BodyError::Broken),
     }

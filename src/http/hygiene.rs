@@ -55,7 +55,12 @@ fn finish(app: &App, mut response: Response, request_id: String, uri: &Uri, clos
         response = refusal(uri, StatusCode::INTERNAL_SERVER_ERROR, "internal error");
     }
     if let Some(Cause(cause)) = response.extensions_mut().remove() {
-        tracing::error!(request_id, cause, path = told(uri.path()), "a request failed");
+        // Of a store that is away whoever follows it has told.
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE && !app.authority.store_figures().0 {
+            tracing::debug!(request_id, cause, path = told(uri.path()), "a request was refused");
+        } else {
+            tracing::error!(request_id, cause, path = told(uri.path()), "a request failed");
+        }
     }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = Body::from(problem.render(response.status(), &request_id));

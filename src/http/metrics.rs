@@ -32,6 +32,9 @@ pub struct Metrics {
     api_keys: Gauge<i64, AtomicI64>,
     status_listeners: Gauge<i64, AtomicI64>,
     revocations: Gauge<i64, AtomicI64>,
+    store_reachable: Gauge<i64, AtomicI64>,
+    /// Open, and at work.
+    store_connections: [Gauge<i64, AtomicI64>; 2],
 }
 
 impl Default for Metrics {
@@ -52,9 +55,15 @@ impl Default for Metrics {
         registry.register("api_keys", "API keys in memory, revoked ones too", api_keys.clone());
         registry.register("status_listeners", "Open feeds of revocations", status_listeners.clone());
         registry.register("revocations", "Revocations that still matter", revocations.clone());
+        let (store_reachable, store_connections) = (Gauge::default(), <[Gauge<i64, AtomicI64>; 2]>::default());
+        registry.register("store_reachable", "Whether the store answered when it was last looked at", store_reachable.clone());
+        registry.register("store_connections", "Open connections to a database server", store_connections[0].clone());
+        registry.register("store_connections_at_work", "Those of them that somebody waits for", store_connections[1].clone());
         Self {
             status_listeners,
             revocations,
+            store_reachable,
+            store_connections,
             registry,
             tokens_issued,
             token_refusals,
@@ -86,6 +95,11 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let (listeners, revocations) = app.authority.status_figures();
     app.metrics.status_listeners.set(i64::try_from(listeners).unwrap_or(i64::MAX));
     app.metrics.revocations.set(i64::try_from(revocations).unwrap_or(i64::MAX));
+    let (reachable, open, at_work) = app.authority.store_figures();
+    app.metrics.store_reachable.set(reachable.into());
+    for (gauge, connections) in app.metrics.store_connections.iter().zip([open, at_work]) {
+        gauge.set(connections.into());
+    }
     let mut text = String::new();
     match encode(&mut text, &app.metrics.registry) {
         Ok(()) => ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),

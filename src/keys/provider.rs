@@ -66,6 +66,9 @@ pub fn register(kid: &str, key: ParsedKey) -> EncodingKey {
 
 /// Forgets keys that sign no more.
 pub fn forget(kids: &[String]) {
+    if !PARSED.load().keys().any(|kid| kids.contains(kid)) {
+        return;
+    }
     PARSED.rcu(|parsed| {
         let mut parsed = HashMap::clone(parsed);
         parsed.retain(|kid, _| !kids.contains(kid));

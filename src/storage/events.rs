@@ -142,9 +142,9 @@ pub struct Changes {
     pub last: Head,
 }
 
-/// What changed after `rev`, in order; `None` when nothing did.
+/// Some of what changed after `rev`, in order; `None` when nothing did.
 pub async fn changes_after(tx: &mut Tx, rev: i64) -> Result<Option<Changes>> {
-    let sql = "SELECT rev, subject_kind, subject_id, previous_hash, hash FROM event WHERE rev > $1 ORDER BY rev LIMIT 10000";
+    let sql = "SELECT rev, subject_kind, subject_id, previous_hash, hash FROM event WHERE rev > $1 ORDER BY rev LIMIT 200";
     let rows: Vec<(i64, String, String, String, String)> = on!(tx, |connection| sqlx::query_as(sql).bind(rev).fetch_all(connection))?;
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(None) };
     let (previous_hash, last) = (first.3.clone(), Head { rev: last.0, event_hash: last.4.clone() });

@@ -1,5 +1,5 @@
 //! Answers kept for retries, sealed; only a hash of the Idempotency-Key is here.
-use super::{Result, Tx, on, run};
+use super::{Result, Tx, changed, on, run};
 use crate::domain::timestamp::Timestamp;
 
 /// A kept answer.
@@ -25,7 +25,7 @@ pub async fn insert(tx: &mut Tx, key_hash: &str, answer: &KeptAnswer, expires_at
         .execute(connection))
 }
 
-pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<()> {
-    let sql = "DELETE FROM idempotent_answer WHERE expires_at <= $1";
-    run!(tx, |connection| sqlx::query(sql).bind(now.millis()).execute(connection))
+pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<bool> {
+    let sql = "DELETE FROM idempotent_answer WHERE key_hash IN (SELECT key_hash FROM idempotent_answer WHERE expires_at <= $1 LIMIT 1000)";
+    Ok(changed!(tx, |connection| sqlx::query(sql).bind(now.millis()).execute(connection))? > 0)
 }

@@ -1,25 +1,20 @@
-//! The link to a PostgreSQL server: transactions with a deadline, connections that are given up when they do not keep it, and one word for
-//! whether the server can be reached.
-//!
-//! It works through PgBouncer in transaction mode: whatever is asked stands in an explicit transaction or is one simple query, and statements
-//! are prepared without a name.
+//! The link to a PostgreSQL server: the pool, one look at the head that tells whether the server can be reached, and which connections are
+//! not used again.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
-use sqlx::{ConnectOptions, Either, Execute, Executor, PgConnection, PgPool, Postgres, Row, SqlStr};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, PgConnection, PgPool, Row};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use super::installation::Head;
+use super::server_tx::{Purpose, ServerTx, in_time, late};
 use super::{Connections, Result, StoreError, deadline};
 use crate::clock;
 
-/// How long the look at the head may take, or a rollback.
-const LOOK: Duration = Duration::from_secs(1);
+/// How long the look at the head may take, or giving a connection back.
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// After how long the last look tells nothing any more, microseconds.
 const LOOKED: u64 = 3_000_000;
 const IDLE: Duration = Duration::from_secs(600);
@@ -27,36 +22,7 @@ const LIFETIME: Duration = Duration::from_secs(1800);
 /// How many changes of this process queue at the server for the head lock; the others queue here, and leave connections to who reads.
 const WRITERS: usize = 2;
 
-/// Whoever holds the head lock and falls silent loses it: his connection may have been cut without the server noticing.
-const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '5s'; \
-                     SET LOCAL idle_in_transaction_session_timeout = '5s'; SELECT id FROM head WHERE id = 1 FOR UPDATE";
-const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '5s'; \
-                    SET LOCAL idle_in_transaction_session_timeout = '5s'";
-/// For what takes as long as it takes: loading everything, or checking it.
-const READ_AT_LEISURE: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = '60s'";
-const WRITE_AT_LEISURE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '2s'; \
-                                SET LOCAL idle_in_transaction_session_timeout = '60s'; SELECT id FROM head WHERE id = 1 FOR UPDATE";
 const HEAD: &str = "SELECT rev, event_hash, current_setting('transaction_read_only') = 'on', moved_to IS NOT NULL FROM head WHERE id = 1";
-
-/// What a transaction is begun for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Write,
-    Read,
-    WriteAtLeisure,
-    ReadAtLeisure,
-}
-
-impl Purpose {
-    fn statement(self) -> &'static str {
-        match self {
-            Self::Write => WRITE,
-            Self::Read => READ,
-            Self::WriteAtLeisure => WRITE_AT_LEISURE,
-            Self::ReadAtLeisure => READ_AT_LEISURE,
-        }
-    }
-}
 
 /// A PostgreSQL server, as one process sees it.
 pub(super) struct Link {
@@ -70,7 +36,7 @@ pub(super) struct Link {
 }
 
 /// What is known of the server.
-struct Health {
+pub(super) struct Health {
     began: Instant,
     /// Microseconds since then; connections older than the last trouble are not used again.
     trouble: AtomicU64,
@@ -84,12 +50,16 @@ impl Health {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
+    pub(super) fn note_commit(&self) {
+        self.committed.store(self.now(), Ordering::Release);
+    }
+
     fn trusts(&self, age: Duration) -> bool {
         let made = self.began.elapsed().saturating_sub(age).as_micros();
         made >= u128::from(self.trouble.load(Ordering::Acquire))
     }
 
-    fn judge(&self, error: &sqlx::Error) {
+    pub(super) fn judge(&self, error: &sqlx::Error) {
         let broken = match error {
             sqlx::Error::Database(error) => {
                 // Also where a statement that was prepared no longer fits the schema.
@@ -127,14 +97,10 @@ impl Link {
     }
 
     pub(super) async fn begin(&self, purpose: Purpose) -> Result<ServerTx> {
-        let until = match purpose {
-            Purpose::Write | Purpose::Read => Some(deadline()),
-            Purpose::WriteAtLeisure | Purpose::ReadAtLeisure => None,
-        };
+        let until = deadline();
         let mut reachable = self.health.reachable.subscribe();
         let acquire = async {
-            let writes = matches!(purpose, Purpose::Write | Purpose::WriteAtLeisure);
-            let turn = if writes { Arc::clone(&self.writers).acquire_owned().await.ok() } else { None };
+            let turn = if purpose == Purpose::Write { Arc::clone(&self.writers).acquire_owned().await.ok() } else { None };
             Ok::<_, sqlx::Error>((turn, self.pool.acquire().await?))
         };
         let acquired = tokio::select! {
@@ -142,13 +108,8 @@ impl Link {
             // While the server refuses connections the pool goes on trying.
             _ = reachable.wait_for(|reachable| !reachable) => return Err(StoreError::OutOfReach),
         };
-        let (turn, connection) = acquired.inspect_err(|error| self.health.judge(error))?;
-        let health = Arc::clone(&self.health);
-        let named_statements = self.named_statements;
-        let (connection, writes) = (Some(connection), turn.is_some());
-        let mut tx = ServerTx { connection, until, health, named_statements, state: State::Settled, writes, _turn: turn };
-        tx.run(purpose.statement()).await?;
-        Ok(tx)
+        let (turn, connection) = acquired?;
+        ServerTx::begin(connection, self.named_statements, (purpose, until), Arc::clone(&self.health), turn).await
     }
 
     /// Looks at the head; from this it is known whether the server can be reached.
@@ -156,11 +117,12 @@ impl Link {
         let mut probe = self.probe.lock().await;
         // Whoever stops waiting leaves a connection behind that nobody should use.
         let kept = probe.take();
+        let connected = match kept {
+            Some(connection) => Ok(connection),
+            None => in_time(clock::instant() + super::DEADLINE, self.options.connect()).await,
+        };
         let looked = tokio::time::timeout(LOOK, async {
-            let mut connection = match kept {
-                Some(connection) => connection,
-                None => self.options.connect().await?,
-            };
+            let mut connection = connected?;
             let row = sqlx::raw_sql(HEAD).fetch_one(&mut connection).await?;
             let head = Head { rev: row.try_get(0)?, event_hash: row.try_get(1)? };
             // A standby, or a primary that was deposed, may be behind.
@@ -174,7 +136,8 @@ impl Link {
         }
         self.health.looked.store(self.health.now(), Ordering::Release);
         self.health.reachable.send_if_modified(|reachable| std::mem::replace(reachable, !useless) != *reachable);
-        let (connection, head, _, moved) = looked?;
+        // Whatever it is, the store cannot be read.
+        let (connection, head, _, moved) = looked.map_err(StoreError::Unavailable)?;
         if useless {
             return Err(if moved { StoreError::Moved } else { StoreError::OutOfReach });
         }
@@ -209,171 +172,4 @@ impl Link {
         // What does not let itself be closed is cut by the end of the process.
         let _ = tokio::time::timeout(LOOK, self.pool.close()).await;
     }
-}
-
-/// A transaction on the server. Without a commit it leaves no trace.
-pub struct ServerTx {
-    connection: Option<PoolConnection<Postgres>>,
-    until: Option<Instant>,
-    health: Arc<Health>,
-    named_statements: bool,
-    state: State,
-    writes: bool,
-    _turn: Option<OwnedSemaphorePermit>,
-}
-
-/// Where the conversation stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Everything asked was answered.
-    Settled,
-    /// A statement failed, so the server commits nothing any more.
-    Refused,
-    /// An answer is outstanding, or was cut off: nobody else may be given the connection.
-    Asking,
-    Committed,
-}
-
-/// The connection for one statement, and what watches over it.
-pub(crate) struct Asked<'t> {
-    until: Option<Instant>,
-    health: &'t Health,
-    state: &'t mut State,
-}
-
-impl ServerTx {
-    /// The connection, and what the answer is to be taken with.
-    pub(crate) fn ask(&mut self) -> sqlx::Result<(Asked<'_>, Asking<'_>)> {
-        let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        Ok((Asked { until: self.until, health: &self.health, state: &mut self.state }, Asking { connection, named: self.named_statements }))
-    }
-
-    /// Runs statements without parameters.
-    async fn run(&mut self, statements: &'static str) -> sqlx::Result<()> {
-        let (asked, asking) = self.ask()?;
-        asked.answer(sqlx::raw_sql(statements).execute(asking.connection)).await.map(drop)
-    }
-
-    pub(super) async fn commit(mut self) -> Result<()> {
-        if self.state != State::Settled {
-            return Err(StoreError::Failed(sqlx::Error::Protocol("a transaction in which a statement failed was to be committed".into())));
-        }
-        self.run("COMMIT").await?;
-        self.state = State::Committed;
-        if self.writes {
-            self.health.committed.store(self.health.now(), Ordering::Release);
-        }
-        Ok(())
-    }
-}
-
-impl Asked<'_> {
-    /// Takes the answer, by the deadline.
-    pub(crate) async fn answer<T>(self, query: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-        *self.state = State::Asking;
-        let answer = in_time(self.until, query).await;
-        *self.state = match &answer {
-            Ok(_) | Err(sqlx::Error::RowNotFound) => State::Settled,
-            Err(sqlx::Error::Database(_)) => State::Refused,
-            Err(_) => State::Asking,
-        };
-        answer.inspect_err(|error| self.health.judge(error))
-    }
-}
-
-impl Drop for ServerTx {
-    fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
-        match self.state {
-            State::Committed => {}
-            // Closed at once: what is said on it now may never arrive.
-            State::Asking => drop(connection.detach()),
-            State::Settled | State::Refused => {
-                let turn = self._turn.take();
-                tokio::spawn(async move {
-                    let rollback = sqlx::raw_sql("ROLLBACK").execute(&mut *connection);
-                    if !matches!(tokio::time::timeout(LOOK, rollback).await, Ok(Ok(_))) {
-                        drop(connection.detach());
-                    }
-                    drop(turn);
-                });
-            }
-        }
-    }
-}
-
-/// The connection, on which statements get a name only where no pooler would mix it up.
-#[derive(Debug)]
-pub(crate) struct Asking<'c> {
-    connection: &'c mut PgConnection,
-    named: bool,
-}
-
-/// A statement, and whether it may be prepared for more than this once.
-struct Prepared<E> {
-    statement: E,
-    named: bool,
-}
-
-impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Prepared<E> {
-    fn sql(self) -> SqlStr {
-        self.statement.sql()
-    }
-
-    fn statement(&self) -> Option<&PgStatement> {
-        self.statement.statement()
-    }
-
-    fn take_arguments(&mut self) -> std::result::Result<Option<PgArguments>, sqlx::error::BoxDynError> {
-        self.statement.take_arguments()
-    }
-
-    fn persistent(&self) -> bool {
-        self.named && self.statement.persistent()
-    }
-}
-
-impl<'c> Executor<'c> for Asking<'c> {
-    type Database = Postgres;
-
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, sqlx::Result<Either<PgQueryResult, PgRow>>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        self.connection.fetch_many(Prepared { statement: query, named: self.named })
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<Option<PgRow>>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        self.connection.fetch_optional(Prepared { statement: query, named: self.named })
-    }
-
-    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, sqlx::Result<PgStatement>>
-    where
-        'c: 'e,
-    {
-        self.connection.prepare_with(sql, parameters)
-    }
-
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, sqlx::Result<sqlx::Describe<Postgres>>>
-    where
-        'c: 'e,
-    {
-        self.connection.describe(sql)
-    }
-}
-
-async fn in_time<T>(until: Option<Instant>, work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    match until {
-        None => work.await,
-        Some(until) => tokio::time::timeout_at(until.into(), work).await.unwrap_or_else(|_late| Err(late())),
-    }
-}
-
-fn late() -> sqlx::Error {
-    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time"))
 }

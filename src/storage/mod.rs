@@ -1,11 +1,13 @@
 //! The store: SQL, and nothing else knows it. One schema and one SQL text for every database; one file per noun.
 mod embedded;
+mod error;
 mod life;
 mod link;
 mod page;
 mod place;
 mod schema;
 mod server;
+mod server_tx;
 
 pub mod api_keys;
 pub mod applications;
@@ -29,6 +31,7 @@ pub mod usage;
 pub mod users;
 pub mod webhooks;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,9 +39,11 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use crate::clock;
 use installation::Head;
-use link::{Link, Purpose, ServerTx};
+use link::Link;
+use server_tx::{Purpose, ServerTx};
 
 pub use embedded::{DatabaseLock, OpenError};
+pub use error::StoreError;
 pub use place::{Connections, DatabasePath, DatabaseUrl, PlaceError};
 pub use server::{ServerError, ServerUrl};
 
@@ -46,67 +51,22 @@ pub use server::{ServerError, ServerUrl};
 pub const DEADLINE: Duration = Duration::from_secs(2);
 
 tokio::task_local! {
-    static ANSWER_BY: Instant;
+    static ANSWER_BY: Cell<Instant>;
 }
 
 /// Does work of which whatever it asks of a database server is answered, or given up, by a moment.
 pub async fn answered_by<T>(moment: Instant, work: impl Future<Output = T>) -> T {
-    ANSWER_BY.scope(moment, work).await
+    ANSWER_BY.scope(Cell::new(moment), work).await
+}
+
+/// Puts that moment off, where whoever asks was still asking.
+pub fn answer_by(moment: Instant) {
+    let _ = ANSWER_BY.try_with(|until| until.set(moment));
 }
 
 /// When what is asked now is to be answered.
 pub fn deadline() -> Instant {
-    ANSWER_BY.try_with(|moment| *moment).unwrap_or_else(|_none| clock::instant() + DEADLINE)
-}
-
-/// The store could not do what was asked; nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Busy, full or out of reach: worth another try.
-    #[error("the store is not available: {0}")]
-    Unavailable(#[source] sqlx::Error),
-    /// Known to be away: it was not even asked.
-    #[error("the store cannot be reached, or takes no changes")]
-    OutOfReach,
-    /// It is another one's place now: see [`moving`].
-    #[error("the installation was moved to another database: start this process with that one")]
-    Moved,
-    /// Its chain of events is not the one this process followed.
-    #[error("the store is not the one this process followed: it was restored, or lost changes at a failover. Restart this process")]
-    Another,
-    /// A rule of the schema refused it: a value that must be unique is taken.
-    #[error("a unique value is taken")]
-    Taken,
-    /// Whatever should not happen.
-    #[error("the store failed: {0}")]
-    Failed(#[source] sqlx::Error),
-    /// A row that no version of this program wrote.
-    #[error("the store holds a value that cannot be read: {0}")]
-    Unreadable(String),
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        let busy_or_full =
-            |code: &str| code.parse::<i32>().is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14));
-        // PostgreSQL: out of connections or resources, shutting down, read-only, deadlocked, changed under a prepared
-        // statement, or a lock that was not had in time.
-        let passes = |code: &str| {
-            code.len() == 5 && ["08", "0A", "25", "26", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "55P03"
-        };
-        match &error {
-            sqlx::Error::Database(database) if database.is_unique_violation() => Self::Taken,
-            sqlx::Error::Database(database) if database.code().is_some_and(|code| passes(&code) || busy_or_full(&code)) => {
-                Self::Unavailable(error)
-            }
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => {
-                Self::Unavailable(error)
-            }
-            // What a server says in its last moments may be cut off anywhere.
-            sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) => Self::Unavailable(error),
-            _ => Self::Failed(error),
-        }
-    }
+    ANSWER_BY.try_with(Cell::get).unwrap_or_else(|_none| clock::instant() + DEADLINE)
 }
 
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -181,6 +141,22 @@ impl Database {
         self.begin(Purpose::Write).await
     }
 
+    /// The same for a change that must not wait behind others of this process: verifiers wait for it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn observe(&self) -> Result<Tx> {
+        self.begin(Purpose::Observe).await
+    }
+
+    /// Begins a read of what was changed elsewhere, which may be much.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn read_changes(&self) -> Result<Tx> {
+        self.begin(Purpose::Follow).await
+    }
+
     /// Begins a read of one state of the store.
     ///
     /// # Errors
@@ -208,10 +184,12 @@ impl Database {
     async fn begin(&self, purpose: Purpose) -> Result<Tx> {
         match (&self.0, purpose) {
             (Pools::Postgres(link), _) => Ok(Tx::Postgres(link.begin(purpose).await?)),
-            (Pools::Sqlite { writer, .. }, Purpose::Write | Purpose::WriteAtLeisure) => {
+            (Pools::Sqlite { writer, .. }, Purpose::Write | Purpose::Observe | Purpose::WriteAtLeisure) => {
                 Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
             }
-            (Pools::Sqlite { readers, .. }, Purpose::Read | Purpose::ReadAtLeisure) => Ok(Tx::Sqlite(readers.begin().await?)),
+            (Pools::Sqlite { readers, .. }, Purpose::Read | Purpose::Follow | Purpose::ReadAtLeisure) => {
+                Ok(Tx::Sqlite(readers.begin().await?))
+            }
         }
     }
 

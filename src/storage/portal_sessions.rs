@@ -2,7 +2,7 @@
 use sqlx::FromRow;
 
 use super::client_secrets::write_digest;
-use super::{Result, StoreError, Tx, on, run, stored};
+use super::{Result, StoreError, Tx, changed, on, run, stored};
 use crate::domain::credential::SecretDigest;
 use crate::domain::id::{OrganizationId, PortalSessionId, UserId};
 use crate::domain::portal::{Capability, PortalSession};
@@ -108,7 +108,7 @@ pub async fn delete_of_user(tx: &mut Tx, organization: OrganizationId, user: Use
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<()> {
-    let sql = "DELETE FROM portal_session WHERE expires_at <= $1";
-    run!(tx, |connection| sqlx::query(sql).bind(now.millis()).execute(connection))
+pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<bool> {
+    let sql = "DELETE FROM portal_session WHERE id IN (SELECT id FROM portal_session WHERE expires_at <= $1 LIMIT 1000)";
+    Ok(changed!(tx, |connection| sqlx::query(sql).bind(now.millis()).execute(connection))? > 0)
 }

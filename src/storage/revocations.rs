@@ -4,7 +4,7 @@ use std::time::Duration;
 use chancery_verifier::StatusIndex;
 use sqlx::FromRow;
 
-use super::{Result, StoreError, Tx, on, run};
+use super::{Result, StoreError, Tx, changed, on, run};
 use crate::domain::id::{ApiKeyId, ApplicationId, ClientSecretId, OrganizationId};
 use crate::domain::revocation::{KEPT_AFTER_EXPIRY, Revocation, Revoked};
 use crate::domain::timestamp::Timestamp;
@@ -97,7 +97,7 @@ pub async fn keep_for(tx: &mut Tx, kept: Duration) -> Result<()> {
 }
 
 /// Forgets what no token can carry any more.
-pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<()> {
-    let sql = "DELETE FROM revocation WHERE kept_until <= $1";
-    run!(tx, |connection| sqlx::query(sql).bind(now.millis()).execute(connection))
+pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<bool> {
+    let sql = "DELETE FROM revocation WHERE status_index IN (SELECT status_index FROM revocation WHERE kept_until <= $1 LIMIT 1000)";
+    Ok(changed!(tx, |connection| sqlx::query(sql).bind(now.millis()).execute(connection))? > 0)
 }

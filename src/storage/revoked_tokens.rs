@@ -1,5 +1,5 @@
 //! Single tokens revoked before their time (RFC 7009), kept until they would have expired.
-use super::{Result, Tx, on, run};
+use super::{Result, Tx, changed, on};
 use crate::domain::revocation::KEPT_AFTER_EXPIRY;
 use crate::domain::timestamp::Timestamp;
 
@@ -34,8 +34,8 @@ pub async fn count_of(tx: &mut Tx, cred: &str) -> Result<i64> {
     on!(tx, |connection| sqlx::query_scalar("SELECT COUNT(*) FROM revoked_token WHERE cred = $1").bind(cred).fetch_one(connection))
 }
 
-pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<()> {
-    let sql = "DELETE FROM revoked_token WHERE expires_at <= $1";
+pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<bool> {
+    let sql = "DELETE FROM revoked_token WHERE jti IN (SELECT jti FROM revoked_token WHERE expires_at <= $1 LIMIT 1000)";
     let expired_before = now - KEPT_AFTER_EXPIRY;
-    run!(tx, |connection| sqlx::query(sql).bind(expired_before.millis()).execute(connection))
+    Ok(changed!(tx, |connection| sqlx::query(sql).bind(expired_before.millis()).execute(connection))? > 0)
 }

@@ -18,12 +18,17 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// The key of the advisory lock that first starts take one after another: "Chan".
 const FIRST_START: i64 = 0x4368_616e;
 
-/// Events are only ever added (A8).
+/// Events are only ever added (A8). Where the trigger is there it is left alone: its table would be locked against all who use it.
+const IS_APPEND_ONLY: &str =
+    "SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = 'event'::regclass AND tgname = 'event_no_change' AND tgenabled = 'O')";
 const APPEND_ONLY: &str = "
 CREATE OR REPLACE FUNCTION event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'events are append-only'; END $$;
 DROP TRIGGER IF EXISTS event_no_change ON event;
 CREATE TRIGGER event_no_change BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION event_is_append_only();";
+/// That what is there already is there is news to nobody; and no start waits for ever behind one that was stopped in the middle.
+const SETTINGS: &str = "SET LOCAL client_min_messages = 'warning'; SET LOCAL lock_timeout = '60s'; \
+                        SET LOCAL idle_in_transaction_session_timeout = '60s'";
 
 /// Where the store is: a connection URL, which may hold a password and so does not print.
 #[derive(Clone)]
@@ -122,8 +127,7 @@ async fn schema(connection: &mut PgConnection) -> Result<Option<i64>, ServerErro
 
 async fn migrate(connection: &mut PgConnection) -> Result<(), ServerError> {
     let mut tx = connection.begin().await.map_err(server_error)?;
-    // That what is there already is there is news to nobody.
-    sqlx::raw_sql("SET LOCAL client_min_messages = 'warning'").execute(&mut *tx).await.map_err(server_error)?;
+    sqlx::raw_sql(SETTINGS).execute(&mut *tx).await.map_err(server_error)?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(FIRST_START).persistent(false).execute(&mut *tx).await.map_err(server_error)?;
     schema(&mut tx).await?;
     // The migrator's own lock is the session's, which a pooler would leave with whoever is given the connection next.
@@ -132,7 +136,10 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), ServerError> {
         Some(version) => ServerError::Altered(version),
         None => ServerError::Server(error.to_string().replace('\n', " ")),
     })?;
-    sqlx::raw_sql(APPEND_ONLY).execute(&mut *tx).await.map_err(server_error)?;
+    let row = sqlx::raw_sql(IS_APPEND_ONLY).fetch_one(&mut *tx).await.map_err(server_error)?;
+    if !row.try_get::<bool, _>(0).map_err(server_error)? {
+        sqlx::raw_sql(APPEND_ONLY).execute(&mut *tx).await.map_err(server_error)?;
+    }
     // Nor should he find statements of that name.
     sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *tx).await.map_err(server_error)?;
     tx.commit().await.map_err(server_error)

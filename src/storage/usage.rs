@@ -45,11 +45,13 @@ pub async fn touch_management_key(tx: &mut Tx, id: ManagementKeyId, at: Timestam
     run!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(at.millis()).execute(connection))
 }
 
-/// Forgets the oldest hour of counts that nobody asks for any more; whether there was one.
-pub async fn purge_hour(tx: &mut Tx, before_hour: i64) -> Result<bool> {
-    let secrets = "DELETE FROM usage_hour WHERE hour = (SELECT MIN(hour) FROM usage_hour) AND hour < $1";
+/// Forgets some of the counts of hours that nobody asks for any more; whether there were any.
+pub async fn purge_hours(tx: &mut Tx, before_hour: i64) -> Result<bool> {
+    let secrets = "DELETE FROM usage_hour WHERE (application_id, secret_id, hour) IN \
+                   (SELECT application_id, secret_id, hour FROM usage_hour WHERE hour < $1 LIMIT 1000)";
     let secrets = changed!(tx, |connection| sqlx::query(secrets).bind(before_hour).execute(connection))?;
-    let keys = "DELETE FROM api_key_usage_hour WHERE hour = (SELECT MIN(hour) FROM api_key_usage_hour) AND hour < $1";
+    let keys = "DELETE FROM api_key_usage_hour WHERE (api_key_id, hour) IN \
+                (SELECT api_key_id, hour FROM api_key_usage_hour WHERE hour < $1 LIMIT 1000)";
     let keys = changed!(tx, |connection| sqlx::query(keys).bind(before_hour).execute(connection))?;
     Ok(secrets + keys > 0)
 }

@@ -156,6 +156,12 @@ pub async fn release(tx: &mut Tx, id: WebhookEndpointId, instance: &str) -> Resu
     run!(tx, |connection| sqlx::query(sql).bind(id.to_string()).bind(instance).execute(connection))
 }
 
+/// Gives all of an instance's claims back.
+pub async fn release_all(tx: &mut Tx, instance: &str) -> Result<()> {
+    let sql = "UPDATE webhook_endpoint SET claimed_until = 0 WHERE claimed_by = $1 AND claimed_until > 0";
+    run!(tx, |connection| sqlx::query(sql).bind(instance).execute(connection))
+}
+
 /// Writes how far an endpoint has come, unless its owner has changed it since it was read, or another instance has it now: then it goes on
 /// from what they set.
 pub async fn advance(
