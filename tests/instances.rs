@@ -93,6 +93,9 @@ async fn agreement(count: usize) {
     }
     usable.told("usable everywhere", Duration::from_secs(2));
     refused.told("refused everywhere", Duration::from_secs(1));
+    for instance in instances {
+        assert!(instance.process.stop().success());
+    }
     several.audit();
 }
 
