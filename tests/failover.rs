@@ -2,8 +2,7 @@
 //! often; `make soak` kills two hundred instances and restarts the database fifty times, and stops it for a whole minute.
 mod fixture;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_verifier::Verifier;
 use fixture::cluster::{Cluster, url};
-use fixture::instances::{Answer, Caller, Client, Instance, Several, text};
+use fixture::instances::{Answer, Instance, Several, text};
+use fixture::load::Load;
 use fixture::process::MANAGEMENT_KEY;
 use fixture::proxy::Proxy;
 use serde_json::{Value, json};
@@ -26,104 +26,13 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// What is allowed of time: in a soak exactly that, and beside other tests, on a busy machine, some more.
+fn soaks() -> bool {
+    setting("CHANCERY_KILLS", 0) > 0
+}
+
+/// What is allowed of time: in a soak exactly that, and beside other tests, on a machine that has no time for this one, some seconds more.
 fn within(limit: Duration) -> Duration {
-    if setting("CHANCERY_KILLS", 0) > 0 { limit } else { limit * 3 }
-}
-
-/// Callers that go from instance to instance until they are answered, and what they were told.
-#[derive(Clone)]
-struct Load {
-    bases: Arc<Mutex<Vec<String>>>,
-    organization: String,
-    acknowledged: Arc<Mutex<HashMap<String, (Client, bool)>>>,
-    refused: Arc<AtomicUsize>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Load {
-    fn new(bases: Vec<String>, organization: String) -> Self {
-        let bases = Arc::new(Mutex::new(bases));
-        Self { bases, organization, acknowledged: Arc::default(), refused: Arc::default(), stop: Arc::default() }
-    }
-
-    /// Asks one instance after the other until one has done it; a retry has the same Idempotency-Key, so it is done once.
-    async fn insist(&self, caller: &Caller, mut at: usize, method: &str, path: &str, body: Value, key: &str) -> (u16, Value) {
-        loop {
-            let base = {
-                let bases = self.bases.lock().unwrap();
-                bases[at % bases.len()].clone()
-            };
-            let answer: Answer = caller.manage(&base, method, path, body.clone(), Some(key)).await;
-            match answer {
-                Ok((503, _)) => drop(self.refused.fetch_add(1, Ordering::Relaxed)),
-                Ok((status, answer)) if status < 500 => return (status, answer),
-                Ok((status, answer)) => panic!("{method} {path}: {status} {answer}"),
-                Err(_gone) => {}
-            }
-            at += 1;
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-
-    async fn work(self, seed: usize) {
-        let caller = Caller::default();
-        for step in 0.. {
-            if self.stop.load(Ordering::Relaxed) {
-                return;
-            }
-            let name = format!("{seed}-{step}");
-            let body = json!({ "name": name, "organization_id": self.organization });
-            let (status, made) = self.insist(&caller, seed + step, "POST", "/connect/applications", body, &name).await;
-            assert_eq!(status, 201, "{made}");
-            let mut client =
-                Client { id: text(&made["id"]), client_id: text(&made["client_id"]), secret: text(&made["client_secret"]["secret"]) };
-            let mut lives = true;
-            let application = format!("/connect/applications/{}", client.id);
-            match step % 3 {
-                0 => {
-                    let path = format!("{application}/client_secrets/rotate");
-                    let rotate = json!({ "overlap_seconds": 0 });
-                    let (status, rotated) = self.insist(&caller, seed, "POST", &path, rotate, &format!("{name}-rotated")).await;
-                    assert_eq!(status, 201, "{rotated}");
-                    client.secret = text(&rotated["secret"]);
-                }
-                1 => {
-                    // One that was done without an answer is done.
-                    let (status, _) = self.insist(&caller, seed, "DELETE", &application, Value::Null, &name).await;
-                    assert!(status == 204 || status == 404);
-                    lives = false;
-                }
-                _ => {}
-            }
-            self.acknowledged.lock().unwrap().insert(name, (client, lives));
-        }
-    }
-
-    /// Everything acknowledged is there, once, and everything deleted is gone.
-    async fn check(&self, instance: &Instance) -> usize {
-        let acknowledged = self.acknowledged.lock().unwrap().clone();
-        for (name, (client, lives)) in &acknowledged {
-            let token = instance.token(client).await;
-            assert_eq!(token.is_ok(), *lives, "{name}: {token:?}");
-        }
-        let mut listed: Vec<String> = Vec::new();
-        let mut after = String::new();
-        loop {
-            let path = format!("/connect/applications?limit=100&organization_id={}{after}", self.organization);
-            let page = instance.manage("GET", &path, Value::Null).await;
-            listed.extend(page["data"].as_array().unwrap().iter().map(|application| text(&application["name"])));
-            match page["list_metadata"]["after"].as_str() {
-                Some(cursor) => after = format!("&after={cursor}"),
-                None => break,
-            }
-        }
-        listed.sort();
-        let mut expected: Vec<_> = acknowledged.iter().filter(|(_, (_, lives))| *lives).map(|(name, _)| name.clone()).collect();
-        expected.sort();
-        assert_eq!(listed, expected, "lost or made twice");
-        acknowledged.len()
-    }
+    if soaks() { limit } else { limit + Duration::from_secs(3) }
 }
 
 /// Asks until it is done; how long that took.
@@ -295,11 +204,18 @@ async fn f9_without_the_database_tokens_are_issued_for_as_long_as_the_lease_last
     assert!(impatient.verify(&instances[0].token(&client).await.unwrap()).await.is_ok());
     let before = resources(&instances[0]);
 
-    cluster.primary.control(&["stop", "-m", "fast"]);
     let stopped = now();
+    cluster.primary.control(&["stop", "-m", "fast"]);
+    for instance in &instances {
+        let noticed = async || instance.caller.get(&instance.process.base, "/readyz").await.unwrap().1["status"] == "degraded";
+        let noticed = until(noticed).await;
+        assert!(noticed <= within(Duration::from_millis(300)), "{noticed:?}");
+    }
+    // The lease began when the store was last read, and that was a while before it was gone.
+    let surely = if soaks() { lease - Duration::from_millis(300) } else { lease * 4 / 5 };
     let mut tally = Tally::default();
     let mut refused_by_the_impatient = None;
-    while stopped.elapsed() < lease - Duration::from_millis(200) {
+    while stopped.elapsed() < surely {
         for instance in &instances {
             let base = &instance.process.base;
             for _ in 0..5 {
@@ -314,17 +230,15 @@ async fn f9_without_the_database_tokens_are_issued_for_as_long_as_the_lease_last
                 }
             }
             assert_eq!(instance.caller.get(base, "/.well-known/jwks.json").await.unwrap().0, 200);
-            if stopped.elapsed() > Duration::from_millis(300) {
-                let (status, ready) = instance.caller.get(base, "/readyz").await.unwrap();
-                assert_eq!((status, &ready["status"]), (200, &json!("degraded")));
-                for refused in [
-                    timed(instance.caller.manage(base, "POST", "/organizations", json!({ "name": "b" }), None)).await,
-                    timed(instance.caller.manage(base, "GET", "/organizations", Value::Null, None)).await,
-                    timed(instance.caller.introspect(base, "x")).await,
-                ] {
-                    assert_eq!(refused.0, 503);
-                    tally.slowest_refusal = tally.slowest_refusal.max(refused.1);
-                }
+            let (status, ready) = instance.caller.get(base, "/readyz").await.unwrap();
+            assert_eq!((status, &ready["status"]), (200, &json!("degraded")));
+            for refused in [
+                timed(instance.caller.manage(base, "POST", "/organizations", json!({ "name": "b" }), None)).await,
+                timed(instance.caller.manage(base, "GET", "/organizations", Value::Null, None)).await,
+                timed(instance.caller.introspect(base, "x")).await,
+            ] {
+                assert_eq!(refused.0, 503);
+                tally.slowest_refusal = tally.slowest_refusal.max(refused.1);
             }
         }
         tokio::time::sleep(Duration::from_millis(5)).await;

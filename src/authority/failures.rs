@@ -59,38 +59,42 @@ impl Authority {
         if keys.is_empty() {
             return Ok(());
         }
-        for keys in keys.chunks(AT_ONCE) {
-            let mut change = self.begin_as(Actor::system()).await?;
-            let mut taken = Vec::new();
-            for key in keys {
-                let Some((_, count)) = self.failures.counts.remove(key) else { continue };
-                let organization_id = key.0.and_then(|client| match client {
-                    FailedClient::Application(id) => self.directory.application(id).map(|application| application.organization_id),
-                    FailedClient::ApiKey(id) => self.directory.api_key(id).map(|entry| entry.key.owner.organization_id()),
-                });
-                change.note(NewEvent {
-                    event: "authentication.failed".into(),
-                    organization_id,
-                    subject: Subject::Nothing,
-                    data: json!({
-                        "client_id": key.0,
-                        "failures": count.failures,
-                        "minute": Timestamp::from_millis(key.1 * 60_000),
-                        "last_ip": count.last_ip,
-                    }),
-                    before: None,
-                });
-                taken.push((*key, count));
-            }
-            if let Err(error) = change.chain_events().await {
-                for (key, count) in taken {
-                    self.failures.counts.entry(key).and_modify(|newer| newer.failures += count.failures).or_insert(count);
-                }
-                return Err(error);
-            }
-            // Of a commit whose answer was cut off nobody knows: rather told of too few than twice.
-            change.make_durable(&[]).await?;
+        for some in keys.chunks(AT_ONCE) {
+            self.write_failures(some).await?;
         }
         self.catch_up().await
+    }
+
+    async fn write_failures(self: &Arc<Self>, keys: &[(Option<FailedClient>, i64)]) -> Result<(), Error> {
+        let mut change = self.begin_as(Actor::system()).await?;
+        let mut taken = Vec::new();
+        for key in keys {
+            let Some((_, count)) = self.failures.counts.remove(key) else { continue };
+            let organization_id = key.0.and_then(|client| match client {
+                FailedClient::Application(id) => self.directory.application(id).map(|application| application.organization_id),
+                FailedClient::ApiKey(id) => self.directory.api_key(id).map(|entry| entry.key.owner.organization_id()),
+            });
+            change.note(NewEvent {
+                event: "authentication.failed".into(),
+                organization_id,
+                subject: Subject::Nothing,
+                data: json!({
+                    "client_id": key.0,
+                    "failures": count.failures,
+                    "minute": Timestamp::from_millis(key.1 * 60_000),
+                    "last_ip": count.last_ip,
+                }),
+                before: None,
+            });
+            taken.push((*key, count));
+        }
+        if let Err(error) = change.chain_events().await {
+            for (key, count) in taken {
+                self.failures.counts.entry(key).and_modify(|newer| newer.failures += count.failures).or_insert(count);
+            }
+            return Err(error);
+        }
+        // Of a commit whose answer was cut off nobody knows: rather told of too few than twice.
+        change.make_durable(&[]).await
     }
 }

@@ -25,12 +25,16 @@ const MARGIN: Duration = Duration::from_millis(100);
 
 /// Does what a request asks, for which the store has two seconds in all.
 pub async fn promptly<T>(work: impl Future<Output = T>) -> T {
-    storage::answered_by(clock::instant() + DEADLINE - MARGIN, work).await
+    storage::answered_by(in_good_time(), work).await
 }
 
 /// Counts them from now on: only now it is known what is asked.
 pub fn is_asked() {
-    storage::answer_by(clock::instant() + DEADLINE - MARGIN);
+    storage::answer_by(in_good_time());
+}
+
+fn in_good_time() -> Instant {
+    clock::instant() + DEADLINE - MARGIN
 }
 
 /// Rounds that many wait for and one makes.

@@ -1,6 +1,6 @@
 //! Why the store did not do what was asked: what passes, what a caller can mend, and what should not happen.
 
-/// The store could not do what was asked; nothing was changed.
+/// The store could not do what was asked; nothing was changed, but for a commit of which a database server did not say what became.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Busy, full or out of reach: worth another try.

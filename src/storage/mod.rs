@@ -108,18 +108,7 @@ pub(crate) use on;
 /// The same for a statement that answers nothing but how many rows it changed.
 macro_rules! changed {
     ($tx:expr, |$connection:ident| $query:expr) => {
-        match $tx {
-            $crate::storage::Tx::Sqlite(transaction) => {
-                let $connection = &mut **transaction;
-                $query.await.map(|result| result.rows_affected()).map_err($crate::storage::StoreError::from)
-            }
-            $crate::storage::Tx::Postgres(transaction) => match transaction.ask() {
-                Ok((asked, $connection)) => {
-                    asked.answer($query).await.map(|result| result.rows_affected()).map_err($crate::storage::StoreError::from)
-                }
-                Err(error) => Err($crate::storage::StoreError::from(error)),
-            },
-        }
+        $crate::storage::on!($tx, |$connection| async { $query.await.map(|result| result.rows_affected()) })
     };
 }
 pub(crate) use changed;
