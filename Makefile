@@ -11,12 +11,12 @@ ON_BOTH := api_keys behaviours client_authentication introspection_and_revocatio
 LOGS := $(CURDIR)/target/postgres
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run || echo cargo test)
 
-.PHONY: run test lint bench soak clients postgres
+.PHONY: run test lint bench soak clients postgres peers valgrind
 
 run: ## serve an authority on data/chancery.db
 	cargo run --release
 
-test: clients postgres ## install what the tests need and run them all, those of the store on both databases, and through a pooler too
+test: clients postgres valgrind ## install what the tests need and run them all, those of the store on both databases, and through a pooler too
 	rm -rf $(LOGS) && mkdir -p $(LOGS)
 	CHANCERY_TEST_POSTGRES_LOGS=$(LOGS) $(NEXTEST) --workspace
 	CHANCERY_TEST_POSTGRES_LOGS=$(LOGS) tests/postgres $(NEXTEST) $(ON_BOTH:%=--test %)
@@ -36,6 +36,10 @@ $(CLIENTS)/.installed: tests/clients/package.json tests/clients/requirements.txt
 	cd $(CLIENTS) && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	touch $@
 
+# What counts the instructions that a token takes.
+valgrind:
+	command -v valgrind >/dev/null || (apt-get update && apt-get install -y --no-install-recommends valgrind)
+
 # PostgreSQL's own programs, for throw-away clusters, and a pooler to stand before them.
 postgres:
 	command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || (apt-get update && apt-get install -y --no-install-recommends pgbouncer)
@@ -50,12 +54,25 @@ lint: ## what must hold of the code beside its tests
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked --version 0.20.2 cargo-deny
 	cargo deny --offline check bans licenses sources
 
-bench: ## tokens, validations and changes per second, each against what bounds it, on both databases, and how soon a revocation arrives
-	cargo build --release --bin chancery --example token_bench --example management_bench --example revocation_bench --example database_bench
-	target/release/examples/token_bench
-	target/release/examples/management_bench
-	target/release/examples/revocation_bench
-	CHANCERY_TEST_POSTGRES_SETTINGS= tests/postgres target/release/examples/database_bench
+bench: peers ## tokens beside the HTTP answer, the signature and two peers, a million applications, bad company; validations, changes and revocations
+	cargo build --release --bin chancery --example bench
+	target/release/examples/bench
+	target/release/examples/bench management
+	target/release/examples/bench revocation
+	CHANCERY_TEST_POSTGRES_SETTINGS= tests/postgres target/release/examples/bench database
+
+# The peers that tokens are measured beside.
+PEERS := target/peers
+peers: $(PEERS)/.installed
+$(PEERS)/.installed: $(wildcard examples/bench/peers/*)
+	command -v node >/dev/null && command -v npm >/dev/null || (apt-get update && apt-get install -y --no-install-recommends nodejs npm)
+	python3 -m venv --help >/dev/null 2>&1 || (apt-get update && apt-get install -y --no-install-recommends python3 python3-venv)
+	mkdir -p $(PEERS)
+	cp examples/bench/peers/* $(PEERS)/
+	cd $(PEERS) && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	python3 -m venv $(PEERS)/venv
+	$(PEERS)/venv/bin/pip install --quiet --disable-pip-version-check -r $(PEERS)/requirements.txt
+	touch $@
 
 soak: ## kill -9 a hundred times under mixed writes, several instances and their database two hundred, and ten million tokens under faults of the feed
 	CHANCERY_KILLS=100 cargo test --release --test durability

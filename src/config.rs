@@ -43,6 +43,11 @@ pub struct ServeArgs {
     #[arg(long, env = "CHANCERY_LEASE", default_value = "60s", value_parser = parse_lease, value_name = "DURATION")]
     pub lease: Duration,
 
+    /// By up to how many percent of a token's lifetime less a client is told in expires_in, each time another part, so that clients that
+    /// began together do not come back together; the token itself lives as long as ever
+    #[arg(long, env = "CHANCERY_EXPIRES_IN_JITTER", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=50), value_name = "PERCENT")]
+    pub expires_in_jitter: u32,
+
     /// Folder of the master key, made on the first start
     #[arg(long, env = "CHANCERY_KEYS_DIR", default_value = "keys", value_name = "FOLDER")]
     pub keys_dir: PathBuf,

@@ -20,6 +20,7 @@ async fn instance(database: Database, keys: &std::path::Path) -> (Arc<Authority>
         schedule: Schedule::with_lead(Schedule::DEFAULT_LEAD),
         status: StatusProfile::DEFAULT,
         lease: chancery::domain::revocation::DEFAULT_LEASE,
+        expires_in_jitter: 0,
         api_key_prefix: ApiKeyPrefix::parse("", ApiKeyPrefix::DEFAULT).unwrap(),
         webhook_networks: Vec::new(),
     };

@@ -235,3 +235,18 @@ async fn no_database_statement_is_needed_for_a_token_or_an_introspection() {
     revoked.expect_oauth(503, "temporarily_unavailable");
     assert!(introspected().await, "case 210: not revoked, and nobody was told so");
 }
+
+#[tokio::test]
+async fn a_jitter_shortens_what_clients_are_told_and_no_token() {
+    let on = Installation::deployed(|deployment| deployment.expires_in_jitter = 20).await;
+    let client = on.application().await;
+    let mut told = Vec::new();
+    for _ in 0..60 {
+        let answer = on.token_answer(&client, "").await.expect(200);
+        let token = claims(answer["access_token"].as_str().unwrap());
+        assert_eq!(token["exp"].as_u64().unwrap() - token["iat"].as_u64().unwrap(), 300);
+        told.push(answer["expires_in"].as_u64().unwrap());
+    }
+    assert!(told.iter().all(|seconds| (240..=300).contains(seconds)), "{told:?}");
+    assert!(told.iter().max().unwrap() - told.iter().min().unwrap() > 30, "not spread: {told:?}");
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Authority;
 use super::failures::FailedClient;
-use crate::directory::{ApiKeyEntry, ApplicationEntry, SecretEntry};
+use crate::directory::{ApiKeyEntry, ApplicationEntry, OrganizationEntry, SecretEntry};
 use crate::domain::application::{ApplicationStatus, ClientAuthenticationMethod};
 use crate::domain::client_secret::MAX_LIVE_SECRETS;
 use crate::domain::credential::{Purpose, Secret, SecretDigest};
@@ -25,7 +25,7 @@ pub struct ClientCredentials {
 
 /// A client that authenticated: an application, with the secret it did so with, or an API key, which is its own client.
 pub enum Authenticated {
-    Application { application: Arc<ApplicationEntry>, secret: SecretEntry },
+    Application { application: Arc<ApplicationEntry>, secret: SecretEntry, organization: OrganizationEntry },
     ApiKey(Arc<ApiKeyEntry>),
 }
 
@@ -71,8 +71,8 @@ impl Authority {
             }
         }
         match (application, matching) {
-            (Some(application), Some(secret)) if self.lives(&application, &secret, presented.method, now) => {
-                Ok(Authenticated::Application { application, secret })
+            (Some(application), Some(secret)) if let Some(organization) = self.lives(&application, &secret, presented.method, now) => {
+                Ok(Authenticated::Application { application, secret, organization })
             }
             (application, _) => {
                 self.failures.note(application.map(|application| FailedClient::Application(application.client_id)), source, now);
@@ -104,13 +104,17 @@ impl Authority {
         }
     }
 
-    /// Whether a right secret is enough: it and all above it must be live.
-    fn lives(&self, application: &ApplicationEntry, secret: &SecretEntry, method: ClientAuthenticationMethod, now: Timestamp) -> bool {
+    /// The organization, where a right secret is enough: it and all above it must be live.
+    fn lives(
+        &self,
+        application: &ApplicationEntry,
+        secret: &SecretEntry,
+        method: ClientAuthenticationMethod,
+        now: Timestamp,
+    ) -> Option<OrganizationEntry> {
         let organization = self.directory.organization(application.organization_id);
-        secret.life.is_live(now)
-            && application.status == ApplicationStatus::Active
-            && organization.is_some_and(|organization| organization.status == OrganizationStatus::Active)
-            && application.takes(method)
+        let live = secret.is_live(now) && application.status == ApplicationStatus::Active && application.takes(method);
+        organization.filter(|organization| live && organization.status == OrganizationStatus::Active)
     }
 }
 

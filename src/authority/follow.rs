@@ -30,7 +30,7 @@ pub async fn promptly<T>(work: impl Future<Output = T>) -> T {
 
 /// Counts them from now on: only now it is known what is asked.
 pub fn is_asked() {
-    storage::answer_by(in_good_time());
+    storage::answer_by(in_good_time);
 }
 
 fn in_good_time() -> Instant {
@@ -94,6 +94,11 @@ impl Lease {
 }
 
 impl Authority {
+    /// Whether the store is a server, that can keep a request waiting.
+    pub fn asks_a_server(&self) -> bool {
+        self.database.is_shared()
+    }
+
     /// Takes every change into memory that was committed before this was called, signing keys included.
     ///
     /// # Errors

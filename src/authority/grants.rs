@@ -26,12 +26,12 @@ impl Change {
             scope = preset.ok_or_else(unknown)?.permissions;
         }
         if grant.permissions.iter().any(|name| name == EVERY_PERMISSION) {
-            scope = scope.iter().cloned().chain(self.every_permission(kind).await?).collect();
+            scope = scope.iter().chain(self.every_permission(kind).await?.iter()).collect();
         }
         let mut errors = Vec::new();
         for name in grant.permissions.iter().filter(|name| *name != EVERY_PERMISSION) {
             match ScopeToken::parse(name) {
-                Ok(token) => scope = scope.iter().cloned().chain([token]).collect(),
+                Ok(token) => scope = scope.iter().chain([token]).collect(),
                 Err(_) => errors.push(FieldError::new(
                     "invalid_permission",
                     field,
@@ -60,7 +60,7 @@ impl Change {
     }
 
     /// All there are for this kind (G10): only who holds everything himself grants that.
-    async fn every_permission(&mut self, kind: HolderKind) -> Result<Vec<ScopeToken>, Error> {
+    async fn every_permission(&mut self, kind: HolderKind) -> Result<Scope, Error> {
         if self.caller.as_ref().is_some_and(|caller| !caller.key().permissions.are_everything()) {
             return Err(Error::forbidden("permission_not_held", "* is granted only by a management key that holds * itself"));
         }

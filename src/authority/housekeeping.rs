@@ -12,8 +12,10 @@ use crate::domain::webhook::LOG_KEPT;
 use crate::storage::{idempotent_answers, portal_sessions, revocations, revoked_tokens, usage, webhooks};
 
 const TICK: Duration = Duration::from_secs(1);
-/// Counts are written every this many ticks, so kill -9 loses at most five seconds of them (F28).
+/// Counts are written every this many ticks, so kill -9 loses at most five seconds of them (F28), where there is time to write them all.
 const FLUSH_TICKS: u64 = 3;
+/// A tenth of the time in between: some ten thousand credentials.
+const TIME_FOR_COUNTS: Duration = Duration::from_millis(300);
 const KEY_TICKS: u64 = 10;
 const PURGE_TICKS: u64 = 3600;
 /// A batch is tried again within seconds; its id is kept for a day.
@@ -33,7 +35,7 @@ impl Authority {
                         self.report("following the chain", self.catch_up().await);
                     }
                     if ticks.is_multiple_of(FLUSH_TICKS) {
-                        self.report("writing counts", self.flush_uses().await);
+                        self.report("writing counts", self.flush_uses_within(TIME_FOR_COUNTS).await);
                         self.report("writing failed authentications", self.flush_failures(false).await);
                         self.report("writing counted refusals", self.flush_refusals().await);
                     }
@@ -44,7 +46,7 @@ impl Authority {
                         self.report("forgetting what has expired", self.purge().await);
                     }
                 }
-                () = self.uses.first_use() => self.report("writing a first use", self.flush_uses().await),
+                () = self.uses.first_use() => self.report("writing a first use", self.flush_uses_within(Duration::ZERO).await),
                 () = stopped(&mut stop) => break,
             }
         }

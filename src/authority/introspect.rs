@@ -21,7 +21,7 @@ pub enum Asker {
 
 /// What is told of something active.
 pub enum Introspected {
-    AccessToken(Box<AccessToken>),
+    AccessToken(Arc<AccessToken>),
     ApiKey(IntrospectedApiKey),
 }
 
@@ -99,6 +99,6 @@ impl Authority {
             return Some(Introspected::ApiKey(IntrospectedApiKey { entry }));
         }
         let claims = self.valid(token).filter(|claims| asker.reaches(claims))?;
-        Some(Introspected::AccessToken(Box::new(claims)))
+        Some(Introspected::AccessToken(claims))
     }
 }

@@ -9,7 +9,7 @@ use chancery_verifier::{AccessToken, Algorithm, Audience, Principal, Scope, Stat
 use super::Authority;
 use super::authenticate::Authenticated;
 use crate::directory::Catalogue;
-use crate::domain::application::access_token_lifetime;
+use crate::domain::application::{access_token_lifetime, told_lifetime};
 use crate::domain::id::OrganizationId;
 use crate::domain::resource_server::{ResourceServer, may_ask_for};
 use crate::domain::signing_key::KeyLine;
@@ -35,7 +35,7 @@ pub struct TokenRequest {
 /// RFC 6749 §5.1.
 pub struct IssuedToken {
     pub access_token: String,
-    /// Seconds.
+    /// Seconds; what the client is told.
     pub expires_in: u64,
     pub scope: Option<Scope>,
 }
@@ -87,8 +87,8 @@ impl Authority {
     ///
     /// # Errors
     /// [`IssueError`]; then nothing was issued and nothing counted.
-    pub fn issue(&self, client: &Authenticated, request: &TokenRequest, source: Option<IpAddr>) -> Result<IssuedToken, IssueError> {
-        let holder = self.holder(client).ok_or(IssueError::UnknownTarget)?;
+    pub fn issue(&self, client: &Authenticated, request: TokenRequest, source: Option<IpAddr>) -> Result<IssuedToken, IssueError> {
+        let holder = holder(client);
         if request.organization.as_ref().is_some_and(|organization| *organization != holder.organization_id.to_string()) {
             return Err(IssueError::OtherOrganization);
         }
@@ -97,23 +97,24 @@ impl Authority {
         let target = target(&catalogue, holder.resources, request.resource.as_deref(), issuer)?;
         let now = self.clock.now();
         let audience = target.identifier(issuer);
-        let scope = grant(&catalogue, holder.scope, request.scope.as_ref(), audience)?;
+        let scope = grant(&catalogue, holder.scope, request.scope, audience)?;
         // A user's key without permissions acts as its user does: one that was narrowed must not seem to be one.
         if scope.is_none() && !holder.scope.is_empty() && matches!(holder.principal, Principal::User { .. }) {
             return Err(IssueError::InvalidScope);
         }
         let left = holder.ends_at.map_or(u64::MAX, |end| end.seconds().saturating_sub(now.seconds()));
         let expires_in = u64::from(target.lifetime(holder.access_token_ttl)).min(left);
+        let jti = self.random.token_id()?;
         let claims = AccessToken {
             iss: issuer.clone(),
             sub: holder.sub,
             aud: Audience(audience.to_owned()),
             exp: now.seconds() + expires_in,
             iat: now.seconds(),
-            jti: URL_SAFE_NO_PAD.encode(self.random.bytes::<16>()?.as_ref()),
+            jti: URL_SAFE_NO_PAD.encode(jti),
             client_id: holder.client_id,
             org_id: holder.organization_id.to_string(),
-            scope: scope.clone(),
+            scope,
             principal: holder.principal,
             cred: holder.cred,
             generation: holder.generation,
@@ -125,49 +126,50 @@ impl Authority {
         let signer = target.algorithms(now).into_iter().flatten().find_map(|algorithm| ring.signer(KeyLine::of_tokens(algorithm)));
         let access_token = signer.ok_or(IssueError::NoKey)?.sign(target.typ().name(), &claims)?;
         match client {
-            Authenticated::Application { application, secret } => self.uses.note_secret(secret, application.id, now, source),
+            Authenticated::Application { application, secret, .. } => self.uses.note_secret(secret, application.id, now, source),
             Authenticated::ApiKey(entry) => {
                 entry.note_use(now, source);
                 self.uses.note_api_key(entry, now, source);
             }
         }
-        Ok(IssuedToken { access_token, expires_in, scope })
+        let spread = u32::from_be_bytes([jti[0], jti[1], jti[2], jti[3]]);
+        let expires_in = told_lifetime(expires_in, self.deployment.expires_in_jitter, spread);
+        Ok(IssuedToken { access_token, expires_in, scope: claims.scope })
     }
+}
 
-    fn holder<'a>(&self, client: &'a Authenticated) -> Option<Holder<'a>> {
-        match client {
-            Authenticated::Application { application, secret } => {
-                let organization = self.directory.organization(application.organization_id)?;
-                let client_id = application.client_id.to_string();
-                Some(Holder {
-                    sub: client_id.clone(),
-                    client_id,
-                    organization_id: application.organization_id,
-                    principal: Principal::Organization { id: organization.principal.to_string() },
-                    cred: secret.id.to_string(),
-                    generation: secret.generation,
-                    status_index: secret.status_index,
-                    scope: &application.scope,
-                    access_token_ttl: application.access_token_ttl,
-                    resources: application.resources.as_deref(),
-                    ends_at: None,
-                })
+fn holder(client: &Authenticated) -> Holder<'_> {
+    match client {
+        Authenticated::Application { application, secret, organization } => {
+            let client_id = application.client_id.to_string();
+            Holder {
+                sub: client_id.clone(),
+                client_id,
+                organization_id: application.organization_id,
+                principal: Principal::Organization { id: organization.principal.to_string() },
+                cred: secret.id.to_string(),
+                generation: secret.generation,
+                status_index: secret.status_index,
+                scope: &application.scope,
+                access_token_ttl: application.access_token_ttl,
+                resources: application.resources.as_deref(),
+                ends_at: None,
             }
-            Authenticated::ApiKey(entry) => {
-                let id = entry.key.id.to_string();
-                Some(Holder {
-                    sub: entry.key.owner.user_id().map_or_else(|| id.clone(), |user| user.to_string()),
-                    client_id: id.clone(),
-                    organization_id: entry.key.owner.organization_id(),
-                    principal: entry.key.principal.clone(),
-                    cred: id,
-                    generation: entry.generation,
-                    status_index: entry.status_index,
-                    scope: &entry.key.permissions,
-                    access_token_ttl: None,
-                    resources: None,
-                    ends_at: entry.key.life.ends_at(),
-                })
+        }
+        Authenticated::ApiKey(entry) => {
+            let id = entry.key.id.to_string();
+            Holder {
+                sub: entry.key.owner.user_id().map_or_else(|| id.clone(), |user| user.to_string()),
+                client_id: id.clone(),
+                organization_id: entry.key.owner.organization_id(),
+                principal: entry.key.principal.clone(),
+                cred: id,
+                generation: entry.generation,
+                status_index: entry.status_index,
+                scope: &entry.key.permissions,
+                access_token_ttl: None,
+                resources: None,
+                ends_at: entry.key.life.ends_at(),
             }
         }
     }
@@ -237,16 +239,16 @@ fn target(catalogue: &Catalogue, resources: Option<&[String]>, asked: Option<&st
 }
 
 /// RFC 6749 §3.3: all of what is asked, or nothing; what the client holds for another resource is not for this one.
-fn grant(catalogue: &Catalogue, held: &Scope, asked: Option<&Scope>, audience: &str) -> Result<Option<Scope>, IssueError> {
+fn grant(catalogue: &Catalogue, held: &Scope, asked: Option<Scope>, audience: &str) -> Result<Option<Scope>, IssueError> {
     let granted = match asked.filter(|scope| !scope.is_empty()) {
         Some(asked) => {
             let all_for_audience = asked.iter().all(|token| catalogue.is_for(token.as_str(), audience));
             if !asked.is_subset(held) || !all_for_audience {
                 return Err(IssueError::InvalidScope);
             }
-            asked.clone()
+            asked
         }
-        None => held.iter().filter(|token| catalogue.is_for(token.as_str(), audience)).cloned().collect(),
+        None => held.iter().filter(|token| catalogue.is_for(token.as_str(), audience)).collect(),
     };
     Ok(Some(granted).filter(|scope| !scope.is_empty()))
 }

@@ -42,12 +42,14 @@ pub mod webhooks;
 
 use std::time::Duration;
 
+use chancery_verifier::VerifiedTokens;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::courier::Courier;
 use crate::directory::Directory;
 use crate::domain::credential::ApiKeyPrefix;
+use crate::domain::id::RequestKind;
 use crate::domain::revocation::StatusProfile;
 use crate::domain::schedule::Schedule;
 use crate::keys::pepper::Pepper;
@@ -74,6 +76,9 @@ pub struct Deployment {
     pub status: StatusProfile,
     /// For how long tokens are issued without the store, where it is one that others change too.
     pub lease: Duration,
+    /// By up to how many hundredths clients are told a shorter lifetime, each token's by another part, so that they do not all come back at
+    /// once.
+    pub expires_in_jitter: u32,
     /// What API keys begin with where no settings say otherwise.
     pub api_key_prefix: ApiKeyPrefix,
     /// Internal networks that webhooks may be sent to.
@@ -101,6 +106,8 @@ pub struct Authority {
     pub(crate) committed: watch::Sender<()>,
     pub(crate) status: Status,
     pub(crate) publisher: Publisher,
+    /// Tokens that were asked about.
+    verified: VerifiedTokens,
     rounds: Rounds,
     lease: Lease,
 }
@@ -125,7 +132,7 @@ impl Authority {
 impl Authority {
     /// A new id for a request, as it stands in `X-Request-ID`, the log and the event chain.
     pub fn request_id(&self) -> String {
-        self.random.id::<crate::domain::id::RequestKind>(self.clock.now()).to_string()
+        self.random.unordered_id::<RequestKind>(self.clock.now()).to_string()
     }
 
     /// Whether a key signs, so that tokens can be issued.

@@ -57,7 +57,7 @@ impl Authority {
                 organization_id: claims.org_id.parse().ok(),
                 data: json!({ "jti": claims.jti, "client_id": claims.client_id, "cred": claims.cred, "expires_at": expires_at }),
                 before: None,
-                subject: Subject::Token(claims.jti),
+                subject: Subject::Token(claims.jti.clone()),
             });
         }
         Ok(change.commit(&[]).await?)

@@ -107,6 +107,7 @@ pub async fn start(
         committed: Default::default(),
         status: Default::default(),
         publisher: Default::default(),
+        verified: Default::default(),
         rounds: Default::default(),
         lease: Lease::new(clock.now()),
         clock,

@@ -2,12 +2,14 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use tokio::sync::{Mutex, Notify};
 
 use super::Authority;
 use super::error::Error;
+use crate::clock;
 use crate::directory::{ApiKeyEntry, SecretEntry};
 use crate::domain::event::Actor;
 use crate::domain::id::{ApplicationId, EventKind, ManagementKeyId};
@@ -25,17 +27,29 @@ struct Count {
 /// How many credentials' counts are written together: others wait for the head lock meanwhile.
 const BATCH: usize = 100;
 
+/// A credential, and the hour in which it was used.
+type Key = (UsedCredential, i64);
+
 /// Counts that have not been written yet.
 #[derive(Default)]
 pub(crate) struct Counts {
-    /// By credential and hour.
-    counts: DashMap<(UsedCredential, i64), Count>,
+    counts: DashMap<Key, Count>,
     /// Kept until they are written.
     first_uses: DashMap<UsedCredential, Timestamp>,
     management_keys: DashMap<ManagementKeyId, Timestamp>,
-    /// Taken from the counts, but not known to be written: each is tried again under the same id.
-    batches: Mutex<VecDeque<Batch>>,
+    pending: Mutex<Pending>,
     first_use: Notify,
+}
+
+/// What is being written.
+#[derive(Default)]
+struct Pending {
+    /// What ends another credential waits behind no count.
+    first_uses: VecDeque<Batch>,
+    /// Whose counts are to be taken next.
+    keys: VecDeque<Key>,
+    /// Taken from the counts, but not known to be written: it is tried again under the same id.
+    counts: Option<Batch>,
 }
 
 #[derive(Default)]
@@ -83,35 +97,32 @@ impl Counts {
         self.first_use.notified().await;
     }
 
-    /// Each count is taken out as a whole: what is counted meanwhile begins a new one.
-    fn take(&self, mut id: impl FnMut() -> String) -> Vec<Batch> {
-        let keys: Vec<_> = self.counts.iter().map(|entry| *entry.key()).collect();
-        let taken = keys.into_iter().filter_map(|key| self.counts.remove(&key));
-        let uses: Vec<_> = taken
-            .map(|((credential, hour), count)| Uses {
-                credential,
-                hour,
-                uses: count.uses,
-                last_used_at: count.last_at,
-                last_used_ip: count.last_ip.map(|address| address.to_string()),
-            })
-            .collect();
+    fn take_first_uses(&self, mut id: impl FnMut() -> String) -> VecDeque<Batch> {
         let first_uses: Vec<_> = self.first_uses.iter().map(|entry| (*entry.key(), *entry.value())).collect();
         let keys: Vec<_> = self.management_keys.iter().map(|entry| *entry.key()).collect();
         let management_keys: Vec<_> = keys.into_iter().filter_map(|key| self.management_keys.remove(&key)).collect();
-        let mut batches: Vec<Batch> = Vec::new();
-        // What ends another credential comes first.
-        for first_uses in first_uses.chunks(BATCH) {
-            batches.push(Batch { id: id(), first_uses: first_uses.to_vec(), ..Batch::default() });
-        }
-        let mut uses = uses.into_iter().peekable();
-        while uses.peek().is_some() {
-            batches.push(Batch { id: id(), uses: uses.by_ref().take(BATCH).collect(), ..Batch::default() });
-        }
-        for management_keys in management_keys.chunks(BATCH) {
-            batches.push(Batch { id: id(), management_keys: management_keys.to_vec(), ..Batch::default() });
-        }
-        batches
+        let first_uses = first_uses.chunks(BATCH).map(|some| Batch { first_uses: some.to_vec(), ..Batch::default() });
+        let management_keys = management_keys.chunks(BATCH).map(|some| Batch { management_keys: some.to_vec(), ..Batch::default() });
+        first_uses.chain(management_keys).map(|batch| Batch { id: id(), ..batch }).collect()
+    }
+
+    /// Each count is taken out as a whole: what is counted meanwhile begins a new one.
+    fn take(&self, keys: impl Iterator<Item = Key>, id: String) -> Batch {
+        let taken = keys.filter_map(|key| self.counts.remove(&key));
+        let uses = taken.map(|((credential, hour), count)| Uses {
+            credential,
+            hour,
+            uses: count.uses,
+            last_used_at: count.last_at,
+            last_used_ip: count.last_ip.map(|address| address.to_string()),
+        });
+        Batch { id, uses: uses.collect(), ..Batch::default() }
+    }
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.first_uses.is_empty() && self.keys.is_empty() && self.counts.is_none()
     }
 }
 
@@ -121,19 +132,42 @@ impl Authority {
     /// # Errors
     /// [`Error::Unavailable`]; the counts are kept for the next try.
     pub async fn flush_uses(self: &Arc<Self>) -> Result<(), Error> {
-        let mut pending = self.uses.batches.lock().await;
+        self.write_uses(None).await
+    }
+
+    /// The same, for as long as there is time: where ten thousands of credentials are used every second, their counts are written behind them,
+    /// and tokens come first.
+    pub(super) async fn flush_uses_within(self: &Arc<Self>, time: Duration) -> Result<(), Error> {
+        self.write_uses(Some(clock::instant() + time)).await
+    }
+
+    async fn write_uses(self: &Arc<Self>, until: Option<Instant>) -> Result<(), Error> {
+        let mut pending = self.uses.pending.lock().await;
+        let id = || self.random.id::<EventKind>(self.clock.now()).to_string();
         // What waited since a try that failed, and then what was counted since; not what is counted meanwhile, or this might never end.
         let rounds = if pending.is_empty() { 1 } else { 2 };
         for _ in 0..rounds {
-            if pending.is_empty() {
-                pending.extend(self.uses.take(|| self.random.id::<EventKind>(self.clock.now()).to_string()));
+            if pending.first_uses.is_empty() {
+                pending.first_uses = self.uses.take_first_uses(id);
             }
-            while let Some(batch) = pending.front() {
+            while let Some(batch) = pending.first_uses.front() {
                 self.write_batch(batch).await?;
                 for (credential, _) in &batch.first_uses {
                     self.uses.first_uses.remove(credential);
                 }
-                pending.pop_front();
+                pending.first_uses.pop_front();
+            }
+            if pending.keys.is_empty() {
+                pending.keys = self.uses.counts.iter().map(|entry| *entry.key()).collect();
+            }
+            while pending.counts.is_some() || !pending.keys.is_empty() {
+                if until.is_some_and(|until| clock::instant() >= until) {
+                    return Ok(());
+                }
+                let Pending { keys, counts, .. } = &mut *pending;
+                let batch = counts.get_or_insert_with(|| self.uses.take(keys.drain(..keys.len().min(BATCH)), id()));
+                self.write_batch(batch).await?;
+                *counts = None;
             }
         }
         Ok(())

@@ -1,6 +1,8 @@
 //! Whether one of our own tokens is good, in one place (K24): all parents enabled ∧ credential live ∧ generation current ∧ jti not revoked ∧
 //! key not compromised. Clocks are compared for `exp` alone.
-use chancery_verifier::{AccessToken, Expectation, TokenType, verify};
+use std::sync::Arc;
+
+use chancery_verifier::{AccessToken, Expectation, TokenType};
 
 use super::Authority;
 use crate::domain::application::ApplicationStatus;
@@ -31,7 +33,7 @@ impl State {
 
 impl Authority {
     /// The claims of a token of ours that is good now; `None` for everything else, whatever it is.
-    pub(super) fn valid(&self, token: &str) -> Option<AccessToken> {
+    pub(super) fn valid(&self, token: &str) -> Option<Arc<AccessToken>> {
         let expected = Expectation {
             issuer: &self.deployment.issuer,
             audience: None,
@@ -40,7 +42,7 @@ impl Authority {
             now: self.clock.now().seconds(),
         };
         // Keys that are compromised or removed are not in the set.
-        let claims = verify(token, &self.ring.snapshot().tokens.key_set, &expected).ok()?;
+        let claims = self.verified.verify(token, &self.ring.snapshot().tokens.key_set, &expected).ok()?;
         self.state(&claims).is_some_and(State::is_valid).then_some(claims)
     }
 

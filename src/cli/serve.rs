@@ -37,6 +37,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         schedule: args.schedule(),
         status: args.status_profile.into(),
         lease: args.lease,
+        expires_in_jitter: args.expires_in_jitter,
         api_key_prefix: args.api_key_prefix.clone(),
         webhook_networks: args.webhook_networks.clone(),
     };
@@ -59,6 +60,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         tokio::spawn(http::listen::serve(public, http::router(&app), Arc::clone(&app), stopped.clone())),
         tokio::spawn(http::listen::serve(internal, http::internal_router(&app), Arc::clone(&app), stopped)),
     ];
+    let watcher = tokio::spawn(Arc::clone(&app.overload).watch(ended.clone()));
     let follower = tokio::spawn(Arc::clone(&authority).follow_store(ended.clone()));
     let publisher = tokio::spawn(Arc::clone(&authority).publish_status(ended.clone()));
     let courier = tokio::spawn(Arc::clone(&authority).deliver_webhooks(ended.clone()));
@@ -78,6 +80,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         let _ = courier.await;
         let _ = publisher.await;
         let _ = follower.await;
+        let _ = watcher.await;
         authority.close_store().await;
     };
     // A second signal ends at once; that is as safe as kill -9 is.

@@ -6,15 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chancery_verifier::{Scope, StatusIndex};
 
 use crate::domain::api_key::ApiKey;
-use crate::domain::application::{Application, ApplicationStatus, ClientAuthenticationMethod};
+use crate::domain::application::{ApplicationStatus, ClientAuthenticationMethod};
 use crate::domain::credential::SecretDigest;
-use crate::domain::id::{ApplicationId, ClientId, ClientSecretId, ClientSecretKind, OrganizationId, PrincipalId};
+use crate::domain::id::{ApplicationId, ClientId, ClientSecretId, OrganizationId, PrincipalId};
 use crate::domain::organization::{Organization, OrganizationStatus};
 use crate::domain::resource_server::ResourceServer;
-use crate::domain::rotation::Life;
 use crate::domain::timestamp::Timestamp;
 use crate::storage::api_keys::StoredApiKey;
-use crate::storage::client_secrets::StoredSecret;
+use crate::storage::clients::{StoredClient, StoredClientSecret};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrganizationEntry {
@@ -42,8 +41,8 @@ pub struct ApplicationEntry {
     pub secrets: Box<[SecretEntry]>,
 }
 
-impl ApplicationEntry {
-    pub fn new(application: Application, secrets: Vec<StoredSecret>) -> Self {
+impl From<StoredClient> for ApplicationEntry {
+    fn from(application: StoredClient) -> Self {
         let takes = |method| application.token_endpoint_auth_methods.contains(&method);
         Self {
             id: application.id,
@@ -55,10 +54,12 @@ impl ApplicationEntry {
             scope: application.scope,
             access_token_ttl: application.access_token_ttl,
             resources: application.resources.map(Into::into),
-            secrets: secrets.into_iter().map(SecretEntry::from).collect(),
+            secrets: application.secrets.into_iter().map(SecretEntry::from).collect(),
         }
     }
+}
 
+impl ApplicationEntry {
     pub fn takes(&self, method: ClientAuthenticationMethod) -> bool {
         match method {
             ClientAuthenticationMethod::Basic => self.basic,
@@ -74,22 +75,22 @@ pub struct SecretEntry {
     pub digest: SecretDigest,
     pub generation: i64,
     pub status_index: StatusIndex,
-    pub life: Life<ClientSecretKind>,
+    /// When it stops working, as far as that is known.
+    pub ends_at: Option<Timestamp>,
     /// Whether its first use has been written down.
     pub activated: bool,
 }
 
-impl From<StoredSecret> for SecretEntry {
-    fn from(stored: StoredSecret) -> Self {
-        let secret = stored.secret;
-        Self {
-            id: secret.id,
-            digest: stored.digest,
-            generation: stored.generation,
-            status_index: stored.status_index,
-            life: secret.life,
-            activated: secret.activated_at.is_some(),
-        }
+impl SecretEntry {
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.ends_at.is_none_or(|end| now < end)
+    }
+}
+
+impl From<StoredClientSecret> for SecretEntry {
+    fn from(stored: StoredClientSecret) -> Self {
+        let StoredClientSecret { id, digest, generation, status_index, life, activated } = stored;
+        Self { id, digest, generation, status_index, ends_at: life.ends_at(), activated }
     }
 }
 

@@ -1,21 +1,21 @@
 //! Loading the directory, and following the event chain.
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::entry::{ApiKeyEntry, ApplicationEntry, Catalogue};
 use super::{Directory, OrganizationEntry};
-use crate::domain::application::{Application, MAX_ENFORCED_ACCESS_TOKEN_TTL};
+use crate::domain::application::MAX_ENFORCED_ACCESS_TOKEN_TTL;
 use crate::domain::event::Subject;
 use crate::domain::id::{ApplicationId, OrganizationId};
 use crate::domain::management_key::Reach;
 use crate::domain::timestamp::Timestamp;
 use crate::storage::api_keys::StoredApiKey;
-use crate::storage::client_secrets::StoredSecret;
+use crate::storage::clients::StoredClient;
 use crate::storage::{
-    self, Database, StoreError, Tx, api_keys, applications, client_secrets, events, installation, management_keys, organizations,
-    permissions, resource_servers, revoked_tokens,
+    self, Database, StoreError, Tx, api_keys, clients, events, installation, management_keys, organizations, permissions, resource_servers,
+    revoked_tokens,
 };
 
 impl Directory {
@@ -29,10 +29,14 @@ impl Directory {
         for organization in organizations::all(tx).await? {
             self.organizations.insert(organization.id, OrganizationEntry::from(&organization));
         }
-        let mut secrets = by_application(client_secrets::all(tx, now).await?);
-        for application in applications::all(tx, now).await? {
-            let own = secrets.remove(&application.id).unwrap_or_default();
-            self.put(application, own, now);
+        let mut last = String::new();
+        loop {
+            let stretch = clients::after(tx, &last).await?;
+            let Some(client) = stretch.last() else { break };
+            last = client.id.to_string();
+            for client in stretch {
+                self.put(client, now);
+            }
         }
         for stored in management_keys::all(tx).await? {
             self.put_management_key(stored);
@@ -121,7 +125,7 @@ impl Directory {
         let Some(organization) = organizations::find(tx, Reach::Installation, id).await? else {
             self.organizations.remove(&organization_id);
             self.applications.retain(|_, application| application.organization_id != organization_id);
-            self.client_ids.retain(|_, client_id| self.applications.contains_key(client_id));
+            self.applications_by_id.retain(|_, application| application.organization_id != organization_id);
             self.api_keys.retain(|_, entry| entry.key.owner.organization_id() != organization_id);
             self.api_key_ids.retain(|_, id| self.api_keys.contains_key(id));
             self.management_keys.retain(|_, key| key.organization_id != Some(organization_id));
@@ -129,10 +133,8 @@ impl Directory {
             return Ok(());
         };
         self.organizations.insert(organization.id, OrganizationEntry::from(&organization));
-        let mut secrets = by_application(client_secrets::of_organization(tx, id, now).await?);
-        for application in applications::of_organization(tx, id, now).await? {
-            let own = secrets.remove(&application.id).unwrap_or_default();
-            self.put(application, own, now);
+        for client in clients::of_organization(tx, id).await? {
+            self.put(client, now);
         }
         for stored in api_keys::of_organization(tx, organization_id, now).await? {
             self.put_api_key(stored);
@@ -142,14 +144,11 @@ impl Directory {
 
     async fn reload_application(&self, tx: &mut Tx, id: &str, now: Timestamp) -> storage::Result<()> {
         let Ok(application_id) = id.parse::<ApplicationId>() else { return Ok(()) };
-        match applications::find(tx, Reach::Installation, id, now).await? {
-            Some(application) => {
-                let secrets = client_secrets::of_application(tx, application_id, now).await?;
-                self.put(application, secrets, now);
-            }
+        match clients::find(tx, id).await? {
+            Some(client) => self.put(client, now),
             None => {
-                if let Some((_, client_id)) = self.client_ids.remove(&application_id) {
-                    self.applications.remove(&client_id);
+                if let Some((_, application)) = self.applications_by_id.remove(&application_id) {
+                    self.applications.remove(&application.client_id);
                 }
             }
         }
@@ -157,12 +156,12 @@ impl Directory {
     }
 
     /// A secret that ended so long ago that none of its tokens can be alive is left out.
-    fn put(&self, application: Application, mut secrets: Vec<StoredSecret>, now: Timestamp) {
+    fn put(&self, mut client: StoredClient, now: Timestamp) {
         let token_lifetime = Duration::from_secs(u64::from(MAX_ENFORCED_ACCESS_TOKEN_TTL)) * 2;
-        secrets.retain(|stored| stored.secret.life.ends_at().is_none_or(|end| now < end + token_lifetime));
-        let entry = ApplicationEntry::new(application, secrets);
-        self.client_ids.insert(entry.id, entry.client_id);
-        self.applications.insert(entry.client_id, Arc::new(entry));
+        client.secrets.retain(|secret| secret.life.ends_at().is_none_or(|end| now < end + token_lifetime));
+        let entry = Arc::new(ApplicationEntry::from(client));
+        self.applications_by_id.insert(entry.id, Arc::clone(&entry));
+        self.applications.insert(entry.client_id, entry);
     }
 
     fn put_api_key(&self, stored: StoredApiKey) {
@@ -191,12 +190,4 @@ impl Directory {
         self.catalogue.store(Arc::new(catalogue));
         Ok(())
     }
-}
-
-fn by_application(secrets: Vec<StoredSecret>) -> HashMap<ApplicationId, Vec<StoredSecret>> {
-    let mut grouped: HashMap<ApplicationId, Vec<StoredSecret>> = HashMap::new();
-    for stored in secrets {
-        grouped.entry(stored.secret.application_id).or_default().push(stored);
-    }
-    grouped
 }

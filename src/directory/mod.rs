@@ -24,7 +24,7 @@ pub use entry::{ApiKeyEntry, ApplicationEntry, Catalogue, OrganizationEntry, Sec
 pub struct Directory {
     organizations: DashMap<OrganizationId, OrganizationEntry>,
     applications: DashMap<ClientId, Arc<ApplicationEntry>>,
-    client_ids: DashMap<ApplicationId, ClientId>,
+    applications_by_id: DashMap<ApplicationId, Arc<ApplicationEntry>>,
     management_keys: DashMap<SecretDigest, Arc<ManagementKey>>,
     management_key_digests: DashMap<ManagementKeyId, SecretDigest>,
     api_keys: DashMap<ApiKeyId, Arc<ApiKeyEntry>>,

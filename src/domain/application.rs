@@ -17,6 +17,13 @@ pub const MAX_ACCESS_TOKEN_TTL: u32 = 3600;
 /// The longest for a resource server that follows the revocations.
 pub const MAX_ENFORCED_ACCESS_TOKEN_TTL: u32 = 86_400;
 
+/// What a client is told of a lifetime, seconds: up to `percent` less, a part of that by `spread`, whose whole is 2^32.
+pub fn told_lifetime(lifetime: u64, percent: u32, spread: u32) -> u64 {
+    let most = u128::from(lifetime) * u128::from(percent) / 100;
+    let less = (most * u128::from(spread)) >> u32::BITS;
+    lifetime.saturating_sub(u64::try_from(less).unwrap_or(0)).max(lifetime.min(1))
+}
+
 /// How long a token lives, seconds: the shorter of what the client and the resource server ask for, within what is allowed.
 pub fn access_token_lifetime(of_client: Option<u32>, of_server: Option<u32>, status_enforcing: bool) -> u32 {
     let asked = [of_client, of_server].into_iter().flatten().min();
@@ -152,5 +159,5 @@ pub fn check_access_token_ttl(seconds: Option<u32>, status_enforcing: bool) -> R
 /// # Errors
 /// The serializer's.
 pub fn scope_as_array<S: Serializer>(scope: &Scope, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(scope.iter().map(chancery_verifier::ScopeToken::as_str))
+    serializer.collect_seq(scope.iter().map(|token| token.as_str()))
 }

@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const ENCODED: usize = 26;
+/// Of the longest prefix and its underscore.
+const PREFIX_AT_MOST: usize = 9;
 
 /// What an id names.
 pub trait Kind {
@@ -90,15 +92,16 @@ impl<K: Kind> fmt::Debug for Id<K> {
 
 impl<K: Kind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut encoded = [0; ENCODED];
+        // In one piece: five of them are written for every token.
+        let mut text = [b'_'; PREFIX_AT_MOST + ENCODED];
+        let encoded = K::PREFIX.len() + 1;
+        text[..K::PREFIX.len()].copy_from_slice(K::PREFIX.as_bytes());
         let mut rest = self.uuid.as_u128();
-        for place in encoded.iter_mut().rev() {
+        for place in text[encoded..encoded + ENCODED].iter_mut().rev() {
             *place = ALPHABET[(rest & 31) as usize];
             rest >>= 5;
         }
-        f.write_str(K::PREFIX)?;
-        f.write_str("_")?;
-        f.write_str(str::from_utf8(&encoded).map_err(|_utf8| fmt::Error)?)
+        f.write_str(str::from_utf8(&text[..encoded + ENCODED]).map_err(|_utf8| fmt::Error)?)
     }
 }
 

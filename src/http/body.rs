@@ -1,10 +1,12 @@
 //! Reading a request's body: bounded in size and time, and never inflated (RFC 9110 §15.5.9, §15.5.14, §15.5.16).
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::authority::follow::is_asked;
@@ -57,7 +59,12 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes
     if declared.is_some_and(|length| length > limit as u64) {
         return Err(BodyError::TooLarge);
     }
-    let collected = tokio::time::timeout(DEADLINE, Limited::new(body, limit).collect()).await.map_err(|_elapsed| BodyError::TooSlow)?;
+    let mut collecting = pin!(Limited::new(body, limit).collect());
+    // Mostly it came with the head, and needs no timer.
+    let collected = match (&mut collecting).now_or_never() {
+        Some(collected) => collected,
+        None => tokio::time::timeout(DEADLINE, collecting).await.map_err(|_elapsed| BodyError::TooSlow)?,
+    };
     match collected {
         Ok(collected) => {
             is_asked();
@@ -68,17 +75,35 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes
     }
 }
 
-/// The one Content-Type, without its parameters and in lower case, and its `charset` if it names one; `None` for none or several.
-pub fn content_type(headers: &HeaderMap) -> Option<(String, Option<String>)> {
+/// What a body is said to be (RFC 9110 §8.3.1).
+pub struct ContentType<'a> {
+    /// The type without its parameters.
+    essence: &'a str,
+    charset: Option<&'a str>,
+}
+
+impl ContentType<'_> {
+    pub fn is(&self, essence: &str) -> bool {
+        self.essence.eq_ignore_ascii_case(essence)
+    }
+
+    /// Whether it names no other charset.
+    pub fn is_utf8(&self) -> bool {
+        self.charset.is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"))
+    }
+}
+
+/// The one Content-Type; `None` for none or several.
+pub fn content_type(headers: &HeaderMap) -> Option<ContentType<'_>> {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let mut parts = value.to_str().ok()?.split(';');
-    let essence = parts.next()?.trim().to_ascii_lowercase();
+    let essence = parts.next()?.trim();
     let parameters = parts.filter_map(|parameter| parameter.split_once('='));
     let mut charsets = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
     let charset = charsets.next();
     if charsets.next().is_some() {
         return None;
     }
-    Some((essence, charset.map(|(_, value)| value.trim().trim_matches('"').to_ascii_lowercase())))
+    Some(ContentType { essence, charset: charset.map(|(_, value)| value.trim().trim_matches('"')) })
 }

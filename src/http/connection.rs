@@ -75,6 +75,7 @@ pub struct Deadlines<S> {
     write_deadline: Pin<Box<Sleep>>,
     phase: Phase,
     armed_for: u8,
+    due: Instant,
     write_pending: bool,
     /// Bytes that may still be thrown away, once it lingers.
     thrown_away: Option<usize>,
@@ -83,10 +84,12 @@ pub struct Deadlines<S> {
 impl<S> Deadlines<S> {
     pub fn new(stream: S, phase: Phase) -> Self {
         let (read_deadline, write_deadline) = (Box::pin(sleep(FIRST_BYTE)), Box::pin(sleep(WRITE)));
-        Self { stream, read_deadline, write_deadline, phase, armed_for: AWAITING_FIRST_BYTE, write_pending: false, thrown_away: None }
+        let due = read_deadline.deadline();
+        Self { stream, read_deadline, write_deadline, phase, armed_for: AWAITING_FIRST_BYTE, due, write_pending: false, thrown_away: None }
     }
 
-    /// Ready with an error when the deadline of the phase has passed. The timer is set only when there is something to wait for.
+    /// Ready with an error when the deadline of the phase has passed. The timer is set only when there is something to wait for, and not when
+    /// it goes off before that anyhow: all timers of the process are under one lock.
     fn poll_read_deadline(&mut self, context: &mut Context<'_>, phase: u8) -> Poll<Error> {
         if phase == STREAMING {
             return Poll::Pending;
@@ -99,10 +102,19 @@ impl<S> Deadlines<S> {
                 IN_REQUEST => REQUEST,
                 _ => IDLE,
             };
-            self.read_deadline.as_mut().reset(from_now(allowed));
+            self.due = from_now(allowed);
+            if self.due < self.read_deadline.deadline() {
+                self.read_deadline.as_mut().reset(self.due);
+            }
         }
-        ready!(self.read_deadline.as_mut().poll(context));
-        Poll::Ready(Error::new(ErrorKind::TimedOut, "nothing came in time"))
+        loop {
+            ready!(self.read_deadline.as_mut().poll(context));
+            let due = self.due;
+            if self.read_deadline.deadline() >= due {
+                return Poll::Ready(Error::new(ErrorKind::TimedOut, "nothing came in time"));
+            }
+            self.read_deadline.as_mut().reset(due);
+        }
     }
 
     fn bound_write<T>(&mut self, context: &mut Context<'_>, result: Poll<Result<T>>) -> Poll<Result<T>> {

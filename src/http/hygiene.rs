@@ -1,16 +1,19 @@
 //! What holds for every request and every answer: one Host, bounded heads, a request id, no panic, no sniffing, and errors in their dialect.
-use std::any::Any;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::header::{CONNECTION, HOST, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS};
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS};
 use axum::http::uri::Authority;
-use axum::http::{HeaderName, HeaderValue, Method, Response as HttpResponse, StatusCode, Uri, Version};
-use axum::middleware::Next;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use percent_encoding::percent_decode_str;
-use tower_http::catch_panic::ResponseForPanic;
+use tower::ServiceExt;
+use tracing::{Instrument, Span};
 
 use super::api::Problem;
 use super::oauth::OauthError;
@@ -25,52 +28,67 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The request's id, in its extensions and on its answer.
 #[derive(Clone, Debug)]
-pub struct RequestId(pub String);
+pub struct RequestId(HeaderValue);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.to_str().unwrap_or_default())
+    }
+}
 
 /// What went wrong inside, in an answer's extensions: it is logged here, once, and told to nobody.
 #[derive(Clone, Debug)]
 pub struct Cause(pub String);
 
-/// The outermost layer.
-pub async fn keep(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let request_id = app.authority.request_id();
-    request.extensions_mut().insert(RequestId(request_id.clone()));
+/// What stands before all routes.
+pub async fn keep(app: Arc<App>, routes: Router, mut request: Request) -> Response {
+    let request_id = HeaderValue::try_from(app.authority.request_id()).map_or(RequestId(HeaderValue::from_static("")), RequestId);
+    request.extensions_mut().insert(request_id.clone());
     let (method, uri) = (request.method().clone(), request.uri().clone());
     // A request with Transfer-Encoding is the last of its connection: no one can hide another behind it (RFC 9112 §6.1).
     let closes = request.headers().contains_key(TRANSFER_ENCODING) || app.drain.has_begun();
-    let response = match refuse_head(&request) {
-        Some((status, message)) => refusal(&uri, status, message),
+    let refused = refuse_head(&request);
+    let span = span(&request, &request_id);
+    let answer = AssertUnwindSafe(async move {
+        let Ok(response) = routes.oneshot(request).await;
+        tracing::debug!(status = response.status().as_u16(), "answered");
+        response
+    });
+    let answer = answer.catch_unwind().instrument(span);
+    let answer = match refused {
+        Some((status, message)) => Ok(refusal(&uri, status, message)),
         None if changes_something(&method, uri.path()) => {
             // A change goes on to its end when the client goes away: otherwise it could be committed and not be in memory.
-            tokio::spawn(promptly(next.run(request))).await.unwrap_or_else(|_panic| Panicked.into_response())
+            tokio::spawn(promptly(answer)).await.unwrap_or_else(|ended| Err(Box::new(ended)))
         }
-        None => promptly(next.run(request)).await,
+        None if app.authority.asks_a_server() => promptly(answer).await,
+        None => answer.await,
     };
-    finish(&app, response, request_id, &uri, closes)
+    // What a panic said is logged by the panic hook, and told to nobody.
+    let response = answer.unwrap_or_else(|_panic| {
+        app.metrics.panics.inc();
+        refusal(&uri, StatusCode::INTERNAL_SERVER_ERROR, "internal error")
+    });
+    finish(&app, response, &request_id, &uri, closes)
 }
 
-fn finish(app: &App, mut response: Response, request_id: String, uri: &Uri, closes: bool) -> Response {
-    if response.extensions_mut().remove::<PanicMark>().is_some() {
-        app.metrics.panics.inc();
-        response = refusal(uri, StatusCode::INTERNAL_SERVER_ERROR, "internal error");
-    }
+fn finish(app: &App, mut response: Response, request_id: &RequestId, uri: &Uri, closes: bool) -> Response {
     if let Some(Cause(cause)) = response.extensions_mut().remove() {
         // Of a store that is away whoever follows it has told.
         if response.status() == StatusCode::SERVICE_UNAVAILABLE && !app.authority.store_figures().0 {
-            tracing::debug!(request_id, cause, path = told(uri.path()), "a request was refused");
+            tracing::debug!(%request_id, cause, path = told(uri.path()), "a request was refused");
         } else {
-            tracing::error!(request_id, cause, path = told(uri.path()), "a request failed");
+            tracing::error!(%request_id, cause, path = told(uri.path()), "a request failed");
         }
     }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        *response.body_mut() = Body::from(problem.render(response.status(), &request_id));
+        response.headers_mut().remove(CONTENT_LENGTH);
+        *response.body_mut() = Body::from(problem.render(response.status(), &request_id.to_string()));
     }
     app.metrics.note_response(response.status());
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        headers.insert(REQUEST_ID, value);
-    }
+    headers.insert(REQUEST_ID, request_id.0.clone());
     if closes {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -142,30 +160,6 @@ fn told(path: &str) -> String {
 }
 
 /// The span of a request: never its query, headers or body, where a secret could be.
-pub fn span(request: &Request) -> tracing::Span {
-    let request_id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
-    tracing::debug_span!("request", method = %request.method(), path = told(request.uri().path()), request_id)
-}
-
-/// Makes an answer of a panic; what it said is logged by the panic hook, and told to nobody.
-#[derive(Clone, Copy)]
-pub struct Panicked;
-
-#[derive(Clone, Copy)]
-struct PanicMark;
-
-impl IntoResponse for Panicked {
-    fn into_response(self) -> Response {
-        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        response.extensions_mut().insert(PanicMark);
-        response
-    }
-}
-
-impl ResponseForPanic for Panicked {
-    type ResponseBody = Body;
-
-    fn response_for_panic(&mut self, _panic: Box<dyn Any + Send + 'static>) -> HttpResponse<Body> {
-        self.into_response()
-    }
+fn span(request: &Request, request_id: &RequestId) -> Span {
+    tracing::debug_span!("request", method = %request.method(), path = told(request.uri().path()), %request_id)
 }

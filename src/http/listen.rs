@@ -1,8 +1,8 @@
 //! The accept loop: bounded connections with deadlines, and a stop that lets requests finish.
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use super::App;
 use super::connection::{Deadlines, Phase, Streams};
@@ -27,7 +27,11 @@ const DRAIN: Duration = Duration::from_secs(25);
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// Serves until `stop` says true, then lets what runs finish.
-pub async fn serve(listener: TcpListener, router: Router, app: Arc<App>, mut stop: watch::Receiver<bool>) {
+pub async fn serve<S>(listener: TcpListener, service: S, app: Arc<App>, mut stop: watch::Receiver<bool>)
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
@@ -41,14 +45,15 @@ pub async fn serve(listener: TcpListener, router: Router, app: Arc<App>, mut sto
         let phase = Phase::default();
         let io = TokioIo::new(Deadlines::new(stream, phase.clone()));
         let service = service_fn({
-            let router = router.clone();
-            move |request| answer(router.clone(), phase.clone(), peer, request)
+            let service = service.clone();
+            move |request| answer(service.clone(), phase.clone(), peer, request)
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(None)
             .max_buf_size(MAX_HEAD_BYTES)
             .half_close(false)
+            .writev(false)
             .serve_connection(io, service);
         let connection = graceful.watch(connection);
         let app = Arc::clone(&app);
@@ -82,12 +87,15 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<Accepte
     }
 }
 
-async fn answer(router: Router, phase: Phase, peer: Peer, request: Request<Incoming>) -> Result<Response<Body>, std::convert::Infallible> {
+async fn answer<S>(service: S, phase: Phase, peer: Peer, request: Request<Incoming>) -> Result<Response<Body>, Infallible>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
     phase.request_began();
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(peer);
     let expects_body = request.headers().contains_key(axum::http::header::EXPECT);
-    let mut response = router.oneshot(request).await?;
+    let mut response = service.oneshot(request).await?;
     // A client that waits for 100-continue and is refused must not have its body taken for a request.
     if expects_body && !response.status().is_success() {
         response.headers_mut().insert(axum::http::header::CONNECTION, HeaderValue::from_static("close"));

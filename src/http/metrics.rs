@@ -21,9 +21,9 @@ pub struct Metrics {
     registry: Registry,
     pub tokens_issued: Counter,
     /// By RFC 6749 §5.2 error code.
-    pub token_refusals: Family<Labels, Counter>,
-    /// By class of status: `2xx` to `5xx`.
-    pub responses: Family<Labels, Counter>,
+    token_refusals: Family<Labels, Counter>,
+    /// By class of status, `2xx` to `5xx`: a family is found under a lock.
+    responses: [Counter; 4],
     pub panics: Counter,
     pub connections: Gauge<i64, AtomicI64>,
     /// By reason; `valid` where there is none.
@@ -41,7 +41,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("chancery");
         let (tokens_issued, panics) = (Counter::default(), Counter::default());
-        let (token_refusals, responses) = (Family::default(), Family::default());
+        let (token_refusals, responses) = (Family::default(), Family::<Labels, Counter>::default());
         let (connections, applications, api_keys) = (Gauge::default(), Gauge::default(), Gauge::default());
         let validations = Family::default();
         let (status_listeners, revocations) = (Gauge::default(), Gauge::default());
@@ -59,6 +59,7 @@ impl Default for Metrics {
         registry.register("store_reachable", "Whether the store answered when it was last looked at", store_reachable.clone());
         registry.register("store_connections", "Open connections to a database server", store_connections[0].clone());
         registry.register("store_connections_at_work", "Those of them that somebody waits for", store_connections[1].clone());
+        let responses = ["2xx", "3xx", "4xx", "5xx"].map(|class| responses.get_or_create(&[("class", class)]).clone());
         Self {
             status_listeners,
             revocations,
@@ -79,13 +80,19 @@ impl Default for Metrics {
 
 impl Metrics {
     pub(super) fn note_response(&self, status: StatusCode) {
+        let [successes, redirections, refusals, failures] = &self.responses;
         let class = match status.as_u16() {
-            200..=299 => "2xx",
-            300..=399 => "3xx",
-            400..=499 => "4xx",
-            _ => "5xx",
+            200..=299 => successes,
+            300..=399 => redirections,
+            400..=499 => refusals,
+            _ => failures,
         };
-        self.responses.get_or_create(&[("class", class)]).inc();
+        class.inc();
+    }
+
+    /// A token that was refused, with this RFC 6749 §5.2 error code.
+    pub(super) fn note_refusal(&self, code: &'static str) {
+        self.token_refusals.get_or_create(&[("error", code)]).inc();
     }
 }
 

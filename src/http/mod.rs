@@ -9,24 +9,29 @@ mod hygiene;
 pub mod listen;
 pub mod metrics;
 pub mod oauth;
+mod overload;
 mod portal;
 pub mod reference;
 mod source;
 mod status;
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::extract::Request;
+use axum::response::Response;
 use axum::routing::get;
+use futures_util::FutureExt;
 use tokio::sync::Semaphore;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::trace::TraceLayer;
+use tower::Service;
 use url::Url;
 
 use crate::authority::Authority;
 
-pub use hygiene::{Panicked, keep};
+pub use hygiene::keep;
 pub use source::TrustedProxies;
 
 /// How many feeds of revocations are open at once.
@@ -38,6 +43,7 @@ pub struct App {
     pub trusted_proxies: TrustedProxies,
     pub metrics: metrics::Metrics,
     pub throttle: oauth::throttle::Throttle,
+    pub overload: Arc<overload::Overload>,
     pub drain: drain::Drain,
     /// Room for feeds: they stay, and must leave some for whoever comes and goes.
     pub feeds: Arc<Semaphore>,
@@ -50,6 +56,7 @@ impl App {
             trusted_proxies,
             metrics: Default::default(),
             throttle: Default::default(),
+            overload: Default::default(),
             drain: Default::default(),
             feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
         })
@@ -57,7 +64,7 @@ impl App {
 }
 
 /// Everything on the public listener. An issuer with a path has its endpoints under that path too, for a proxy that does not strip it.
-pub fn router(app: &Arc<App>) -> Router {
+pub fn router(app: &Arc<App>) -> Public {
     let issuer = &app.authority.deployment.issuer;
     let path = Url::parse(issuer).map_or(String::new(), |url| url.path().trim_end_matches('/').to_owned());
     let routes = reference::serve(oauth::routes(&path).merge(api::routes()), issuer)
@@ -66,13 +73,29 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz));
     let routes = if path.is_empty() { routes } else { routes.clone().nest(&path, routes) };
-    routes
-        .fallback(hygiene::not_found)
-        .method_not_allowed_fallback(hygiene::method_not_allowed)
-        .with_state(Arc::clone(app))
-        .layer(CatchPanicLayer::custom(hygiene::Panicked))
-        .layer(TraceLayer::new_for_http().make_span_with(hygiene::span).on_request(()).on_failure(()))
-        .layer(from_fn_with_state(Arc::clone(app), hygiene::keep))
+    let routes = routes.fallback(hygiene::not_found).method_not_allowed_fallback(hygiene::method_not_allowed).with_state(Arc::clone(app));
+    Public { app: Arc::clone(app), routes }
+}
+
+/// All routes, with what holds for each of them. As a layer that would be around every route, and boxed and cloned with it for every request.
+#[derive(Clone)]
+pub struct Public {
+    app: Arc<App>,
+    routes: Router,
+}
+
+impl Service<Request> for Public {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        Box::pin(hygiene::keep(Arc::clone(&self.app), self.routes.clone(), request).map(Ok))
+    }
 }
 
 /// What the operator's own listener serves.

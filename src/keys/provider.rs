@@ -1,15 +1,19 @@
-//! jsonwebtoken's cryptography on ring, with private keys parsed once: its `EncodingKey` carries a kid, which is looked up here.
+//! jsonwebtoken's cryptography on ring and aws-lc, with private keys parsed once: its `EncodingKey` carries a kid, which is looked up here.
+//!
+//! ECDSA is ring's; Ed25519 and RSA are aws-lc's, which is twice as fast at them (`docs/decisions/0014`).
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
+use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
+use aws_lc_rs::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding};
 use chancery_verifier::provider::{KEY_UTILS, verifier};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error as SignatureError, Signer};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair};
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 
 /// jsonwebtoken's provider is one per process and its factories are plain functions, so the parsed keys are per process too.
 static PARSED: LazyLock<ArcSwap<HashMap<String, Arc<ParsedKey>>>> = LazyLock::new(ArcSwap::default);
@@ -100,15 +104,16 @@ impl JwtSigner for RingSigner {
 
 impl Signer<Vec<u8>> for RingSigner {
     fn try_sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, SignatureError> {
-        let failed = |_unspecified| SignatureError::new();
         match &self.key.pair {
-            Pair::Ecdsa(pair) => pair.sign(&self.key.random, message).map(|signed| signed.as_ref().to_vec()).map_err(failed),
+            Pair::Ecdsa(pair) => {
+                pair.sign(&self.key.random, message).map(|signed| signed.as_ref().to_vec()).map_err(|_unspecified| SignatureError::new())
+            }
             Pair::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
             Pair::Rsa(algorithm, pair) => {
-                let padding: &dyn ring::signature::RsaEncoding =
-                    if *algorithm == Algorithm::PS256 { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };
-                let mut signed = vec![0; pair.public().modulus_len()];
-                pair.sign(padding, &self.key.random, message, &mut signed).map_err(failed)?;
+                let padding: &dyn RsaEncoding = if *algorithm == Algorithm::PS256 { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };
+                let mut signed = vec![0; pair.public_modulus_len()];
+                pair.sign(padding, &aws_lc_rs::rand::SystemRandom::new(), message, &mut signed)
+                    .map_err(|_unspecified| SignatureError::new())?;
                 Ok(signed)
             }
         }

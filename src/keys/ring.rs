@@ -115,7 +115,7 @@ fn open(row: &StoredKey, sealer: &Sealer) -> Result<JwtSigner, RingError> {
     let sealed = row.sealed_private.as_deref().ok_or_else(|| RingError::Unreadable(kid.clone()))?;
     let pkcs8 = sealer.open(&identity(&kid, row.key.line()), sealed).map_err(|_cannot| RingError::CannotOpen(kid.clone()))?;
     let parsed = provider::parse(row.key.alg, &pkcs8).ok_or_else(|| RingError::Unreadable(kid.clone()))?;
-    Ok(JwtSigner::new(kid.clone(), row.key.alg, provider::register(&kid, parsed)))
+    JwtSigner::new(kid.clone(), row.key.alg, provider::register(&kid, parsed)).map_err(|_failed| RingError::Unreadable(kid))
 }
 
 /// A new key as a row, its private half sealed.

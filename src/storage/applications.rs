@@ -122,11 +122,6 @@ pub async fn list(tx: &mut Tx, reach: Reach, of: Option<&str>, request: &PageReq
 }
 
 /// All that may name the resource server: for the directory, and before one is taken away.
-pub async fn all(tx: &mut Tx, now: Timestamp) -> Result<Vec<Application>> {
-    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(select_uncounted!("$1 = $1")).bind(now.hour()).fetch_all(connection))?;
-    rows.into_iter().map(TryInto::try_into).collect()
-}
-
 pub async fn of_organization(tx: &mut Tx, organization: &str, now: Timestamp) -> Result<Vec<Application>> {
     let sql = select_uncounted!("organization_id = $2");
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(now.hour()).bind(organization).fetch_all(connection))?;

@@ -88,31 +88,10 @@ macro_rules! select {
     };
 }
 
-/// The same without the counts, for memory, which does not hold them.
-macro_rules! select_uncounted {
-    ($condition:literal) => {
-        concat!(
-            "SELECT client_secret.*, CAST(0 AS BIGINT) AS uses_24h, CAST(0 AS BIGINT) AS uses_7d, CAST(0 AS BIGINT) AS uses_30d FROM client_secret WHERE ",
-            $condition
-        )
-    };
-}
-
 /// All of an application's, the newest first.
 pub async fn of_application(tx: &mut Tx, application: ApplicationId, now: Timestamp) -> Result<Vec<StoredSecret>> {
     let sql = select!("application_id = $2 ORDER BY id DESC");
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(now.hour()).bind(application.to_string()).fetch_all(connection))?;
-    rows.into_iter().map(|row| row.read(now)).collect()
-}
-
-pub async fn of_organization(tx: &mut Tx, organization: &str, now: Timestamp) -> Result<Vec<StoredSecret>> {
-    let sql = select_uncounted!("organization_id = $2");
-    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(now.hour()).bind(organization).fetch_all(connection))?;
-    rows.into_iter().map(|row| row.read(now)).collect()
-}
-
-pub async fn all(tx: &mut Tx, now: Timestamp) -> Result<Vec<StoredSecret>> {
-    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(select_uncounted!("$1 = $1")).bind(now.hour()).fetch_all(connection))?;
     rows.into_iter().map(|row| row.read(now)).collect()
 }
 

@@ -12,6 +12,7 @@ mod server_tx;
 pub mod api_keys;
 pub mod applications;
 pub mod client_secrets;
+pub mod clients;
 pub mod events;
 pub mod idempotent_answers;
 pub mod installation;
@@ -60,8 +61,8 @@ pub async fn answered_by<T>(moment: Instant, work: impl Future<Output = T>) -> T
 }
 
 /// Puts that moment off, where whoever asks was still asking.
-pub fn answer_by(moment: Instant) {
-    let _ = ANSWER_BY.try_with(|until| until.set(moment));
+pub fn answer_by(moment: impl FnOnce() -> Instant) {
+    let _ = ANSWER_BY.try_with(|until| until.set(moment()));
 }
 
 /// When what is asked now is to be answered.

@@ -206,7 +206,7 @@ async fn bearer(api: &Api, value: &HeaderValue) -> Result<Caller, Refusal> {
         VerifyError::Stale | VerifyError::KeysUnavailable => Refusal::Unavailable,
         _ => Refusal::Unauthorized("the access token is not good, or not good any more"),
     })?;
-    let permissions = token.scope.iter().flat_map(|scope| scope.iter()).map(ToString::to_string).collect();
+    let permissions = token.scope.iter().flat_map(|scope| scope.iter()).map(|token| token.to_string()).collect();
     Ok(Caller { organization: token.organization().to_owned(), user: user(token.principal()), permissions })
 }
 
@@ -216,7 +216,7 @@ async fn api_key(api: &Api, value: &str) -> Result<Caller, Refusal> {
         ApiKeyError::NotSetUp => Refusal::Unauthorized("API keys are not taken here"),
         _ => Refusal::Unauthorized("the API key is not good, or not good any more"),
     })?;
-    let permissions = key.permissions.iter().map(ToString::to_string).collect();
+    let permissions = key.permissions.iter().map(|token| token.to_string()).collect();
     Ok(Caller { organization: key.organization, user: user(&key.principal), permissions })
 }
 

@@ -6,21 +6,26 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ring::digest::{SHA256, digest};
 
 use crate::claims::AccessToken;
+use crate::jwks::KeySet;
+use crate::verify::{Expectation, MAX_TOKEN_BYTES, VerifyError, check, verify_with_kid};
 
 /// How many tokens each of the two generations holds.
 const PER_GENERATION: usize = 8192;
 
 /// A verified token and the key that signed it.
-pub(crate) struct Known {
-    pub(crate) token: Arc<AccessToken>,
-    pub(crate) kid: String,
+struct Known {
+    token: Arc<AccessToken>,
+    kid: String,
 }
 
 type Generation = HashMap<[u8; 32], Arc<Known>, BuildHasherDefault<OfDigest>>;
 
-/// Two generations of tokens: when the young one is full it becomes the old one, and the old one is forgotten. What is used goes on living.
+/// Verifies each token's signature once.
+///
+/// It holds two generations of tokens: when the young one is full it becomes the old one, and the old one is forgotten. What is used goes on
+/// living.
 #[derive(Default)]
-pub(crate) struct VerifiedTokens {
+pub struct VerifiedTokens {
     generations: RwLock<[Generation; 2]>,
 }
 
@@ -48,7 +53,27 @@ pub(crate) fn digest_of(credential: &str) -> [u8; 32] {
 }
 
 impl VerifiedTokens {
-    pub(crate) fn find(&self, digest: &[u8; 32]) -> Option<Arc<Known>> {
+    /// The same as [`verify`](crate::verify), which must always be asked with the same `types`. A key that is not in the set any more verifies
+    /// nothing, and neither is anything of the claims taken for granted.
+    ///
+    /// # Errors
+    /// [`VerifyError`], the first rule the token breaks.
+    pub fn verify(&self, token: &str, keys: &KeySet, expected: &Expectation<'_>) -> Result<Arc<AccessToken>, VerifyError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(VerifyError::Malformed("longer than 4 KiB"));
+        }
+        let digest = digest_of(token);
+        if let Some(known) = self.find(&digest).filter(|known| keys.contains(&known.kid)) {
+            check(&known.token, expected)?;
+            return Ok(Arc::clone(&known.token));
+        }
+        let (claims, kid) = verify_with_kid(token, keys, expected)?;
+        let known = Arc::new(Known { token: Arc::new(claims), kid });
+        self.insert(digest, Arc::clone(&known));
+        Ok(Arc::clone(&known.token))
+    }
+
+    fn find(&self, digest: &[u8; 32]) -> Option<Arc<Known>> {
         let generations = self.generations.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = generations[0].get(digest) {
             return Some(Arc::clone(known));
@@ -59,7 +84,7 @@ impl VerifiedTokens {
         Some(known)
     }
 
-    pub(crate) fn insert(&self, digest: [u8; 32], known: Arc<Known>) {
+    fn insert(&self, digest: [u8; 32], known: Arc<Known>) {
         let mut generations = self.generations.write().unwrap_or_else(PoisonError::into_inner);
         if generations[0].len() >= PER_GENERATION {
             generations.swap(0, 1);

@@ -29,6 +29,7 @@
 #![warn(missing_docs)]
 
 mod algorithm;
+mod cache;
 mod claims;
 mod frame;
 mod jwks;
@@ -45,8 +46,6 @@ mod verify;
 
 #[cfg(feature = "fetch")]
 mod api_key;
-#[cfg(feature = "fetch")]
-mod cache;
 #[cfg(feature = "fetch")]
 mod clock;
 #[cfg(feature = "fetch")]
@@ -69,6 +68,7 @@ mod verified;
 mod verifier;
 
 pub use algorithm::Algorithm;
+pub use cache::VerifiedTokens;
 pub use claims::{AccessToken, Audience, InsufficientScope, Principal};
 pub use frame::{Frame, MAX_PUBLICATION_BYTES, Publication, SECURITY_EVENT, SecurityEvent, Snapshot, deflate, fingerprint};
 pub use jwks::{KeySet, KeySetError};

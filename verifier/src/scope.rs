@@ -1,12 +1,9 @@
 //! Scope (RFC 6749 §3.3): a set of case-sensitive scope tokens, written with single spaces between them.
-use std::borrow::Borrow;
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One scope token: `1*( %x21 / %x23-5B / %x5D-7E )` (RFC 6749 §3.3).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ScopeToken(Box<str>);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ScopeToken<'a>(&'a str);
 
 /// Why a text is not a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -19,43 +16,33 @@ pub enum ScopeError {
     Empty,
 }
 
-impl ScopeToken {
+impl<'a> ScopeToken<'a> {
     /// Reads one scope token.
     ///
     /// # Errors
     /// [`ScopeError`] when the text is empty or has a character outside the grammar.
-    pub fn parse(text: &str) -> Result<Self, ScopeError> {
+    pub fn parse(text: &'a str) -> Result<Self, ScopeError> {
         if text.is_empty() {
             return Err(ScopeError::Empty);
         }
-        if text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)) {
-            Ok(Self(text.into()))
-        } else {
-            Err(ScopeError::Character)
-        }
+        if text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)) { Ok(Self(text)) } else { Err(ScopeError::Character) }
     }
 
     /// The token as it is written.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn as_str(self) -> &'a str {
+        self.0
     }
 }
 
-impl Borrow<str> for ScopeToken {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for ScopeToken {
+impl std::fmt::Display for ScopeToken<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.0)
     }
 }
 
-/// A set of scope tokens; its written form is in ASCII order, so equal scopes are written alike.
+/// A set of scope tokens, kept as it is written: in ASCII order, so equal scopes are written alike.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Scope(BTreeSet<ScopeToken>);
+pub struct Scope(Box<str>);
 
 impl Scope {
     /// Reads a `scope` parameter or claim. The empty text is the empty scope; a repeated token counts once.
@@ -66,17 +53,24 @@ impl Scope {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        text.split(' ').map(ScopeToken::parse).collect::<Result<_, _>>().map(Self)
+        text.split(' ').map(ScopeToken::parse).collect()
+    }
+
+    /// The scope as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Whether the token is in the scope.
     pub fn contains(&self, token: &str) -> bool {
-        self.0.contains(token)
+        self.iter().any(|own| own.0 == token)
     }
 
     /// Whether every token of this scope is in the other.
     pub fn is_subset(&self, other: &Self) -> bool {
-        self.0.is_subset(&other.0)
+        // Both are in order: what was passed in the other comes in neither again.
+        let mut others = other.iter();
+        self.iter().all(|own| others.find(|other| *other >= own) == Some(own))
     }
 
     /// Whether there is no token.
@@ -86,36 +80,33 @@ impl Scope {
 
     /// How many tokens there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.iter().count()
     }
 
     /// The tokens in ASCII order.
-    pub fn iter(&self) -> impl Iterator<Item = &ScopeToken> {
-        self.0.iter()
+    pub fn iter(&self) -> impl Iterator<Item = ScopeToken<'_>> {
+        self.0.split(' ').filter(|token| !token.is_empty()).map(ScopeToken)
     }
 }
 
-impl FromIterator<ScopeToken> for Scope {
-    fn from_iter<I: IntoIterator<Item = ScopeToken>>(tokens: I) -> Self {
-        Self(tokens.into_iter().collect())
+impl<'a> FromIterator<ScopeToken<'a>> for Scope {
+    fn from_iter<I: IntoIterator<Item = ScopeToken<'a>>>(tokens: I) -> Self {
+        let mut tokens: Vec<&str> = tokens.into_iter().map(ScopeToken::as_str).collect();
+        tokens.sort_unstable();
+        tokens.dedup();
+        Self(tokens.join(" ").into())
     }
 }
 
 impl std::fmt::Display for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, token) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str(" ")?;
-            }
-            f.write_str(&token.0)?;
-        }
-        Ok(())
+        f.write_str(&self.0)
     }
 }
 
 impl Serialize for Scope {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.0)
     }
 }
 

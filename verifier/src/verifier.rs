@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::AccessToken;
 use crate::api_key::ValidatedKeys;
-use crate::cache::{Known, VerifiedTokens, digest_of};
+use crate::cache::VerifiedTokens;
 use crate::clock::{monotonic, wall_millis};
 use crate::discovery::{DiscoverError, Discovery, MAX_DOCUMENT_BYTES};
 use crate::fetch::fetch;
@@ -16,7 +16,7 @@ use crate::figures::Figures;
 use crate::follow::{Following, Tasks, follow};
 use crate::jwks::KeySet;
 use crate::verified::Verified;
-use crate::verify::{Expectation, VerifyError, check, verify_with_kid};
+use crate::verify::{Expectation, VerifyError};
 
 /// Verifies access tokens of one issuer for one audience. Cheap to clone; all clones share what they know.
 ///
@@ -176,24 +176,14 @@ impl Verifier {
         if !self.is_enforcing() {
             self.mind_the_age_of_keys().await?;
         }
-        let digest = digest_of(token);
-        let (snapshot, now) = (self.shared.snapshot.load(), wall_millis());
-        if let Some(known) = self.shared.known.find(&digest).filter(|known| snapshot.keys.contains(&known.kid)) {
-            check(&known.token, &self.expected(now))?;
-            return Ok((Arc::clone(&known.token), now));
-        }
-        let snapshot = arc_swap::Guard::into_inner(snapshot);
-        let verify = |now| verify_with_kid(token, &self.shared.snapshot.load().keys, &self.expected(now));
-        let (verified, now) = match verify(now) {
-            Err(VerifyError::UnknownKey) if self.refresh(&snapshot).await => {
-                let now = wall_millis();
-                (verify(now)?, now)
+        let snapshot = self.shared.snapshot.load();
+        let verify = |keys: &KeySet, now| self.shared.known.verify(token, keys, &self.expected(now)).map(|token| (token, now));
+        match verify(&snapshot.keys, wall_millis()) {
+            Err(VerifyError::UnknownKey) if self.refresh(&arc_swap::Guard::into_inner(snapshot)).await => {
+                verify(&self.shared.snapshot.load().keys, wall_millis())
             }
-            result => (result?, now),
-        };
-        let (token, kid) = (Arc::new(verified.0), verified.1);
-        self.shared.known.insert(digest, Arc::new(Known { token: Arc::clone(&token), kid }));
-        Ok((token, now))
+            result => result,
+        }
     }
 
     async fn mind_the_age_of_keys(&self) -> Result<(), VerifyError> {

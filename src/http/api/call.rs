@@ -73,12 +73,12 @@ impl FromRequest<Arc<App>> for Call {
             _ => None,
         };
         let json = match content_type(&parts.headers) {
-            Some((essence, charset)) => essence == "application/json" && charset.as_deref().is_none_or(|charset| charset == "utf-8"),
+            Some(it) => it.is("application/json") && it.is_utf8(),
             None => body.is_empty() && !parts.headers.contains_key(CONTENT_TYPE),
         };
         let inner = AuthorityCall {
             caller,
-            request_id: parts.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
+            request_id: parts.extensions.get::<RequestId>().map_or_else(String::new, RequestId::to_string),
             source_ip: app.trusted_proxies.source(parts.extensions.get::<Peer>().copied(), &parts.headers),
             if_match: if_match(&parts.headers),
             idempotency,

@@ -1,4 +1,5 @@
 //! Who calls an OAuth endpoint (RFC 6749 §2.3): one match over everything that was presented; exactly one method, or the named error.
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use axum::http::HeaderMap;
@@ -35,13 +36,18 @@ enum Presented {
 /// What the Authorization header holds.
 enum Header {
     Absent,
-    Basic { id: String, secret: Secret, raw_secret: Secret },
+    Basic {
+        id: String,
+        secret: Secret,
+        /// As it came, where that is a management key's.
+        raw_secret: Option<Secret>,
+    },
     Bearer(Secret),
     Unusable,
 }
 
 /// Authenticates a client for the token endpoint.
-pub fn client(app: &App, headers: &HeaderMap, form: &Form, source: Option<IpAddr>) -> Result<Authenticated, OauthError> {
+pub fn client(app: &App, headers: &HeaderMap, form: &Form<'_>, source: Option<IpAddr>) -> Result<Authenticated, OauthError> {
     match presented(headers, form)? {
         Presented::Client(credentials) => authenticate(app, &credentials, source),
         _ => Err(invalid_client(app)),
@@ -49,7 +55,7 @@ pub fn client(app: &App, headers: &HeaderMap, form: &Form, source: Option<IpAddr
 }
 
 /// Authenticates whoever asks about a token: an application, or a management key with the power.
-pub fn asker(app: &App, headers: &HeaderMap, form: &Form, source: Option<IpAddr>, power: Power) -> Result<Asker, OauthError> {
+pub fn asker(app: &App, headers: &HeaderMap, form: &Form<'_>, source: Option<IpAddr>, power: Power) -> Result<Asker, OauthError> {
     let caller = match presented(headers, form)? {
         Presented::Client(credentials) => {
             return authenticate(app, &credentials, source).map(Asker::Client);
@@ -78,7 +84,7 @@ fn throttled(app: &App, source: Option<IpAddr>, error: OauthError) -> OauthError
     if app.throttle.admits_failure(source) { error } else { OauthError::TooManyFailures }
 }
 
-fn presented(headers: &HeaderMap, form: &Form) -> Result<Presented, OauthError> {
+fn presented(headers: &HeaderMap, form: &Form<'_>) -> Result<Presented, OauthError> {
     let body_secret = form.get("client_secret");
     let body_id = form.get("client_id");
     let assertion = form.get("client_assertion").is_some();
@@ -89,7 +95,7 @@ fn presented(headers: &HeaderMap, form: &Form) -> Result<Presented, OauthError> 
         (Header::Basic { id, .. }, None, false) if body_id.is_some_and(|body_id| body_id != id) => {
             Err(OauthError::InvalidRequest("client_id is not the one in the Authorization header"))
         }
-        (Header::Basic { id, secret, raw_secret }, None, false) if id.parse::<ManagementKeyId>().is_ok() => {
+        (Header::Basic { id, secret, raw_secret: Some(raw_secret) }, None, false) => {
             Ok(Presented::ManagementKey { id, candidates: [secret, raw_secret] })
         }
         (Header::Basic { id, secret, .. }, None, false) => Ok(credentials(id, secret, ClientAuthenticationMethod::Basic)),
@@ -134,7 +140,11 @@ fn basic(encoded: &str) -> Option<Header> {
     if id.is_empty() || secret.is_empty() {
         return None;
     }
-    let form_decoded = |text: &str| decode(text.as_bytes()).map_or_else(|_invalid| text.to_owned(), std::borrow::Cow::into_owned);
-    let decoded_secret = zeroize::Zeroizing::new(form_decoded(secret));
-    Some(Header::Basic { id: form_decoded(id), secret: Secret::presented(&decoded_secret), raw_secret: Secret::presented(secret) })
+    let id = decode(id.as_bytes()).map_or_else(|_invalid| id.to_owned(), Cow::into_owned);
+    let raw_secret = id.parse::<ManagementKeyId>().is_ok().then(|| Secret::presented(secret));
+    let secret = match decode(secret.as_bytes()) {
+        Ok(Cow::Owned(decoded)) => Secret::presented(&zeroize::Zeroizing::new(decoded)),
+        Ok(Cow::Borrowed(_)) | Err(_) => Secret::presented(secret),
+    };
+    Some(Header::Basic { id, secret, raw_secret })
 }

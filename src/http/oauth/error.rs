@@ -9,6 +9,9 @@ use crate::authority::issue::IssueError;
 use crate::http::body::BodyError;
 use crate::http::hygiene::Cause;
 
+/// Room for those that are added later, too.
+const HEADERS: usize = 8;
+
 /// One error. Descriptions are ours alone: what was sent is never echoed.
 #[derive(Debug)]
 pub enum OauthError {
@@ -28,6 +31,8 @@ pub enum OauthError {
     /// 403: a management key that lacks the permission.
     InsufficientScope,
     Unavailable(String),
+    /// 503: there is more to do than there is time for.
+    Overloaded,
     Internal(String),
     Body(BodyError),
     Status(StatusCode, &'static str),
@@ -58,6 +63,7 @@ impl OauthError {
             Self::InvalidBearer => (StatusCode::UNAUTHORIZED, "invalid_token", "this is no management key"),
             Self::InsufficientScope => (StatusCode::FORBIDDEN, "insufficient_scope", "this management key lacks the permission"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again"),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "too much is asked at once: try again"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal error"),
             Self::Body(error) => (error.status(), "invalid_request", error.message()),
             Self::Status(status, message) if status.is_server_error() => (*status, "server_error", message),
@@ -90,7 +96,7 @@ impl IntoResponse for OauthError {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
         match &self {
-            Self::Unavailable(_) | Self::TooManyFailures | Self::TooManyRevocations => {
+            Self::Unavailable(_) | Self::Overloaded | Self::TooManyFailures | Self::TooManyRevocations => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::Body(error) if error.closes() => {
@@ -110,7 +116,10 @@ impl IntoResponse for OauthError {
 
 /// RFC 6749 §5.1: both, for caches old and new.
 pub fn no_store() -> HeaderMap {
-    HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-store")), (PRAGMA, HeaderValue::from_static("no-cache"))])
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    headers
 }
 
 impl From<IssueError> for OauthError {

@@ -2,6 +2,9 @@
 use std::borrow::Cow;
 
 use axum::extract::Request;
+use axum::http::request::Parts;
+use bytes::Bytes;
+use memchr::memchr2;
 use percent_encoding::percent_decode;
 
 use super::error::OauthError;
@@ -25,26 +28,36 @@ const KNOWN: [&str; 11] = [
     "token_type_hint",
 ];
 
-/// The known parameters that were sent with a value; one without a value counts as left out.
-#[derive(Default)]
-pub struct Form {
-    values: [Option<String>; KNOWN.len()],
+/// A request whose body is a form, before it is parsed.
+pub struct Posted {
+    pub parts: Parts,
+    body: Bytes,
 }
 
-impl Form {
-    pub async fn read(request: Request) -> Result<(Self, axum::http::request::Parts), OauthError> {
+impl Posted {
+    pub async fn read(request: Request) -> Result<Self, OauthError> {
         let (parts, body) = request.into_parts();
         refuse_query(parts.uri.query())?;
-        match content_type(&parts.headers) {
-            Some((essence, charset))
-                if essence == "application/x-www-form-urlencoded" && charset.as_deref().is_none_or(|charset| charset == "utf-8") => {}
-            _ => return Err(OauthError::InvalidRequest("the body must be application/x-www-form-urlencoded in UTF-8")),
+        if !content_type(&parts.headers).is_some_and(|it| it.is("application/x-www-form-urlencoded") && it.is_utf8()) {
+            return Err(OauthError::InvalidRequest("the body must be application/x-www-form-urlencoded in UTF-8"));
         }
         let body = read(&parts.headers, body, MAX_BODY_BYTES).await?;
-        Ok((Self::parse(&body)?, parts))
+        Ok(Self { parts, body })
     }
 
-    fn parse(body: &[u8]) -> Result<Self, OauthError> {
+    pub fn form(&self) -> Result<Form<'_>, OauthError> {
+        Form::parse(&self.body)
+    }
+}
+
+/// The known parameters that were sent with a value; one without a value counts as left out.
+#[derive(Default)]
+pub struct Form<'a> {
+    values: [Option<Cow<'a, str>>; KNOWN.len()],
+}
+
+impl<'a> Form<'a> {
+    fn parse(body: &'a [u8]) -> Result<Self, OauthError> {
         if body.starts_with(b"\xEF\xBB\xBF") {
             return Err(OauthError::InvalidRequest("the body must not begin with a byte order mark"));
         }
@@ -69,7 +82,7 @@ impl Form {
             if value.contains('\0') || (KNOWN[place] != "scope" && value.chars().any(char::is_control)) {
                 return Err(OauthError::InvalidRequest("a parameter has a control character"));
             }
-            form.values[place] = Some(value.into_owned()).filter(|value| !value.is_empty());
+            form.values[place] = Some(value).filter(|value| !value.is_empty());
         }
         Ok(form)
     }
@@ -100,7 +113,7 @@ fn refuse_query(query: Option<&str>) -> Result<(), OauthError> {
 /// `+` is a space, `%` is followed by two hex digits, and the result is UTF-8 (RFC 6749 Appendix B).
 pub fn decode(text: &[u8]) -> Result<Cow<'_, str>, OauthError> {
     let invalid = || OauthError::InvalidRequest("a parameter is not form-urlencoded UTF-8");
-    if text.iter().all(|byte| byte.is_ascii() && !matches!(byte, b'%' | b'+')) {
+    if memchr2(b'%', b'+', text).is_none() && text.is_ascii() {
         return str::from_utf8(text).map(Cow::Borrowed).map_err(|_utf8| invalid());
     }
     for (at, byte) in text.iter().enumerate() {
@@ -108,6 +121,9 @@ pub fn decode(text: &[u8]) -> Result<Cow<'_, str>, OauthError> {
         if *byte == b'%' && !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
             return Err(invalid());
         }
+    }
+    if !text.contains(&b'+') {
+        return percent_decode(text).decode_utf8().map_err(|_utf8| invalid());
     }
     let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     String::from_utf8(percent_decode(&spaced).collect()).map(Cow::Owned).map_err(|_utf8| invalid())

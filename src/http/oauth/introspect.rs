@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::client_authentication::asker;
 use super::error::{OauthError, no_store};
-use super::form::Form;
+use super::form::Posted;
 use crate::authority::introspect::{Introspected, IntrospectedApiKey};
 use crate::domain::management_key::Power;
 use crate::http::App;
@@ -48,11 +48,11 @@ pub struct Introspection {
 
 /// RFC 7662 §2.2: what the token says, and no more.
 #[derive(Serialize)]
-struct Active {
+struct Active<'a> {
     active: bool,
     token_type: &'static str,
     #[serde(flatten)]
-    claims: Box<AccessToken>,
+    claims: &'a AccessToken,
 }
 
 /// An API key, in the words of a token.
@@ -90,14 +90,15 @@ fn active_api_key<'a>(key: &'a IntrospectedApiKey, issuer: &'a str) -> ActiveApi
 }
 
 pub async fn introspect(State(app): State<Arc<App>>, request: Request) -> Result<Response, OauthError> {
-    let (form, parts) = Form::read(request).await?;
-    let source = app.trusted_proxies.source(parts.extensions.get::<Peer>().copied(), &parts.headers);
+    let posted = Posted::read(request).await?;
+    let form = posted.form()?;
+    let source = app.trusted_proxies.source(posted.parts.extensions.get::<Peer>().copied(), &posted.parts.headers);
     app.authority.renew().await?;
-    let asker = asker(&app, &parts.headers, &form, source, Power::TokensIntrospect)?;
+    let asker = asker(&app, &posted.parts.headers, &form, source, Power::TokensIntrospect)?;
     let token = form.get("token").ok_or(OauthError::InvalidRequest("token is missing"))?;
     Ok(match app.authority.introspect(&asker, token, source) {
         Some(Introspected::AccessToken(claims)) => {
-            (no_store(), Json(Active { active: true, token_type: "Bearer", claims })).into_response()
+            (no_store(), Json(Active { active: true, token_type: "Bearer", claims: &claims })).into_response()
         }
         Some(Introspected::ApiKey(key)) => (no_store(), Json(active_api_key(&key, &app.authority.deployment.issuer))).into_response(),
         None => (no_store(), Json(json!({ "active": false }))).into_response(),

@@ -6,17 +6,18 @@ use axum::http::HeaderMap;
 
 use super::client_authentication::asker;
 use super::error::{OauthError, no_store};
-use super::form::Form;
+use super::form::Posted;
 use crate::authority::revoke::RevokeError;
 use crate::domain::management_key::Power;
 use crate::http::App;
 use crate::http::source::Peer;
 
 pub async fn revoke(State(app): State<Arc<App>>, request: Request) -> Result<HeaderMap, OauthError> {
-    let (form, parts) = Form::read(request).await?;
-    let source = app.trusted_proxies.source(parts.extensions.get::<Peer>().copied(), &parts.headers);
+    let posted = Posted::read(request).await?;
+    let form = posted.form()?;
+    let source = app.trusted_proxies.source(posted.parts.extensions.get::<Peer>().copied(), &posted.parts.headers);
     app.authority.renew().await?;
-    let asker = asker(&app, &parts.headers, &form, source, Power::TokensRevoke)?;
+    let asker = asker(&app, &posted.parts.headers, &form, source, Power::TokensRevoke)?;
     let token = form.get("token").ok_or(OauthError::InvalidRequest("token is missing"))?;
     match app.authority.revoke_token(&asker, token).await {
         Ok(()) => Ok(no_store()),

@@ -1,31 +1,33 @@
 //! The token endpoint (RFC 6749 §3.2, §4.4).
+use std::fmt::Write;
 use std::sync::Arc;
 
-use axum::Json;
+use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use chancery_verifier::Scope;
 use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::client_authentication::client;
 use super::error::{OauthError, no_store};
-use super::form::Form;
+use super::form::{Form, Posted};
 use crate::authority::issue::{IssuedToken, MAX_SCOPE_BYTES, MAX_SCOPE_TOKENS, TokenRequest};
 use crate::http::App;
 use crate::http::source::Peer;
 
-/// RFC 6749 §5.1.
-#[derive(Serialize, JsonSchema)]
+/// RFC 6749 §5.1, for the reference.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the answer is put together without it; this describes it")]
 pub struct TokenResponse {
     access_token: String,
     token_type: &'static str,
     /// Seconds.
     expires_in: u64,
     /// What was granted; left out when nothing was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    scope: Option<Scope>,
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
 }
 
 /// RFC 6749 §4.4.2, RFC 8707 §2: the parameters, for the reference.
@@ -49,31 +51,51 @@ pub struct TokenForm {
 
 pub async fn token(State(app): State<Arc<App>>, request: Request) -> Response {
     match handle(&app, request).await {
-        Ok(IssuedToken { access_token, expires_in, scope }) => {
+        Ok(issued) => {
             app.metrics.tokens_issued.inc();
-            (no_store(), Json(TokenResponse { access_token, token_type: "Bearer", expires_in, scope })).into_response()
+            answer(&issued)
         }
         Err(error) => {
-            app.metrics.token_refusals.get_or_create(&[("error", error.code())]).inc();
+            app.metrics.note_refusal(error.code());
             error.into_response()
         }
     }
 }
 
+/// Neither a compact JWT (RFC 7515 §2) nor a scope (RFC 6749 §3.3) has a character that JSON would escape. To look for one in every token
+/// costs a tenth of what we do for it beside the signature.
+fn answer(IssuedToken { access_token, expires_in, scope }: &IssuedToken) -> Response {
+    let mut body = String::with_capacity(access_token.len() + 128);
+    let _ = write!(body, r#"{{"access_token":"{access_token}","token_type":"Bearer","expires_in":{expires_in}"#);
+    if let Some(scope) = scope {
+        let _ = write!(body, r#","scope":"{scope}""#);
+    }
+    body.push('}');
+    let mut response = Response::new(Body::from(body));
+    *response.headers_mut() = no_store();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
 async fn handle(app: &App, request: Request) -> Result<IssuedToken, OauthError> {
-    let (form, parts) = Form::read(request).await?;
+    let posted = Posted::read(request).await?;
+    let form = posted.form()?;
     match form.get("grant_type") {
         None => return Err(OauthError::InvalidRequest("grant_type is missing")),
         Some("client_credentials") => {}
         Some(_) => return Err(OauthError::UnsupportedGrantType),
     }
     app.authority.demand_lease()?;
-    let source = app.trusted_proxies.source(parts.extensions.get::<Peer>().copied(), &parts.headers);
-    let client = client(app, &parts.headers, &form, source)?;
-    Ok(app.authority.issue(&client, &token_request(&form)?, source)?)
+    if !app.overload.admits() {
+        return Err(OauthError::Overloaded);
+    }
+    let headers = &posted.parts.headers;
+    let source = app.trusted_proxies.source(posted.parts.extensions.get::<Peer>().copied(), headers);
+    let client = client(app, headers, &form, source)?;
+    Ok(app.authority.issue(&client, token_request(&form)?, source)?)
 }
 
-fn token_request(form: &Form) -> Result<TokenRequest, OauthError> {
+fn token_request(form: &Form<'_>) -> Result<TokenRequest, OauthError> {
     let resource = match (form.get("resource"), form.get("audience")) {
         (Some(resource), Some(audience)) if resource != audience => {
             return Err(OauthError::InvalidTarget("audience is another name for resource: they differ"));

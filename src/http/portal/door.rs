@@ -42,14 +42,14 @@ pub async fn link(State(app): State<Arc<App>>, Path(link): Path<String>) -> Resp
 
 pub async fn open(
     State(app): State<Arc<App>>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    Extension(request_id): Extension<RequestId>,
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     jar: CookieJar,
     Sent(form): Sent<LinkForm>,
 ) -> Result<Response, Refused> {
     let source = app.trusted_proxies.source(peer.map(|Extension(peer)| peer), &headers);
-    let opened = app.authority.open_portal(&Secret::presented(&form.link), &request_id, source).await;
+    let opened = app.authority.open_portal(&Secret::presented(&form.link), &request_id.to_string(), source).await;
     let session = opened.map_err(|error| Refused::of(&app, error))?.ok_or_else(|| Refused::closed(&app))?;
     let home = format!("{}/portal", base(&app));
     Ok((jar.add(cookie(session.expose())), Redirect::to(&home)).into_response())

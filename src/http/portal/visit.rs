@@ -67,7 +67,7 @@ impl FromRequestParts<Arc<App>> for Visit {
         let Some(visitor) = visitor else { return Err(Refused::closed(app)) };
         let call = Call {
             caller: visitor.caller.clone(),
-            request_id: parts.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
+            request_id: parts.extensions.get::<RequestId>().map_or_else(String::new, RequestId::to_string),
             source_ip: app.trusted_proxies.source(parts.extensions.get::<Peer>().copied(), &parts.headers),
             if_match: None,
             idempotency: None,

@@ -2,27 +2,24 @@
 //!
 //! The authority is the real program in a process of its own; here are 200 verifiers, each with its two feeds, first directly and then over a
 //! proxy that delays each direction by 50 ms and holds one piece in a hundred back for 300 ms more.
-#[path = "revocation/checks.rs"]
 mod checks;
-#[path = "revocation/house.rs"]
-mod house;
-#[path = "revocation/proxy.rs"]
 mod proxy;
 
 use std::time::Duration;
 
 use chancery::clock::instant;
 use chancery_verifier::{Verifier, VerifyError};
-use house::House;
 use proxy::Proxy;
 use serde_json::{Value, json};
+
+use crate::house::House;
 
 const VERIFIERS: usize = 200;
 const DELETIONS: usize = 100;
 const AT_ONCE: usize = 10_000;
 
 #[tokio::main]
-async fn main() {
+pub async fn measure() {
     checks::main().await;
     let mut direct = House::start(None);
     let verifiers = verifiers(&direct).await;

@@ -1,18 +1,19 @@
 //! What a database server costs, against SQLite in the same run: tokens, which should not know which it is, introspections, and changes
 //! (`make bench`, with a throw-away PostgreSQL cluster that syncs its log).
-#[path = "../tests/fixture/database.rs"]
-mod database;
-mod load;
+#[path = "../../tests/fixture/database.rs"]
+mod fixture;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::Router;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chancery::http::{App, router};
-use load::{CONNECTIONS, KEY, authority, authority_on, load, manage, serve};
+use chancery::http::{App, Public, router};
 use serde_json::{Value, json};
+
+use crate::house::KEY;
+use crate::in_process::{authority, authority_on, manage, per_second, serve};
+use crate::rungs::CONNECTIONS;
 
 fn request(path: &str, authorization: &str, content_type: &str, body: &str) -> String {
     let length = body.len();
@@ -28,7 +29,7 @@ struct Client {
     basic: String,
 }
 
-async fn client(router: &Router) -> Client {
+async fn client(router: &Public) -> Client {
     let organization = manage(router, "/organizations", json!({ "name": "Acme" })).await["id"].as_str().unwrap().to_owned();
     let made = manage(router, "/connect/applications", json!({ "name": "a", "organization_id": organization })).await;
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -37,12 +38,12 @@ async fn client(router: &Router) -> Client {
 }
 
 /// Measures an authority of its own, asked what `ask` makes for it.
-fn measure(folder: &Path, shared: bool, ask: impl AsyncFnOnce(&Router, Client) -> String + Send + 'static) -> f64 {
+fn measure(folder: &Path, shared: bool, ask: impl AsyncFnOnce(&Public, Client) -> String + Send + 'static) -> f64 {
     let folder = tempfile::tempdir_in(folder).unwrap().keep();
     let (address, requests) = serve(async move || {
         let app: Arc<App> = if shared {
-            let url = database::server().expect("tests/postgres runs this").of(&folder).await;
-            authority_on(url.open(database::connections()).await.unwrap(), folder).await
+            let url = fixture::server().expect("tests/postgres runs this").of(&folder).await;
+            authority_on(url.open(fixture::connections()).await.unwrap(), folder).await
         } else {
             authority(folder).await
         };
@@ -51,17 +52,17 @@ fn measure(folder: &Path, shared: bool, ask: impl AsyncFnOnce(&Router, Client) -
         let request = ask(&router, client).await;
         (router, app, vec![request])
     });
-    load(address, requests)
+    per_second(address, requests)
 }
 
 fn tokens(folder: &Path, shared: bool) -> f64 {
-    measure(folder, shared, async |_: &Router, client| {
+    measure(folder, shared, async |_: &Public, client| {
         request("/oauth/token", &format!("Basic {}", client.basic), FORM, "grant_type=client_credentials")
     })
 }
 
 fn introspections(folder: &Path, shared: bool) -> f64 {
-    measure(folder, shared, async |router: &Router, client| {
+    measure(folder, shared, async |router: &Public, client| {
         let path = format!("/organizations/{}/api_keys", client.organization);
         let key = manage(router, &path, json!({ "name": "CI" })).await;
         request("/oauth/introspect", &format!("Bearer {KEY}"), FORM, &format!("token={}", key["value"].as_str().unwrap()))
@@ -69,13 +70,13 @@ fn introspections(folder: &Path, shared: bool) -> f64 {
 }
 
 fn changes(folder: &Path, shared: bool) -> f64 {
-    measure(folder, shared, async |_: &Router, client| {
+    measure(folder, shared, async |_: &Public, client| {
         let path = format!("/organizations/{}/api_keys", client.organization);
         request(&path, &format!("Bearer {KEY}"), "application/json", "{\"name\":\"CI\"}")
     })
 }
 
-fn main() {
+pub fn measure_all() {
     let folder = tempfile::tempdir_in("target").unwrap();
     println!("| one core for the authority, {CONNECTIONS} connections, per second | SQLite | PostgreSQL | ratio |\n|---|---|---|---|");
     let row = |what: &str, measure: fn(&Path, bool) -> f64| {

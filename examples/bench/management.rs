@@ -1,7 +1,5 @@
 //! Validations per second of one core beside the bare HTTP answer, and durable changes per second beside the disk's own fsync, all in one run
 //! (`make bench`). What counts are the ratios; another machine has other figures.
-mod load;
-
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,9 +8,12 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::post;
 use chancery::clock::instant;
-use chancery::http::{App, router};
-use load::{CONNECTIONS, KEY, authority, load, manage, serve};
+use chancery::http::{App, Public, router};
 use serde_json::{Value, json};
+
+use crate::house::KEY;
+use crate::in_process::{authority, manage, per_second, serve};
+use crate::rungs::CONNECTIONS;
 
 /// More than can be revoked while it is measured.
 const KEYS_TO_REVOKE: usize = 30_000;
@@ -38,12 +39,12 @@ fn fsyncs(folder: &Path) -> f64 {
     count as f64 / began.elapsed().as_secs_f64()
 }
 
-async fn organization(router: &Router) -> String {
+async fn organization(router: &Public) -> String {
     manage(router, "/organizations", json!({ "name": "Acme" })).await["id"].as_str().unwrap().to_owned()
 }
 
 /// Measures an authority of its own, asked what `requests` makes for it.
-fn measure(folder: &Path, requests: impl AsyncFnOnce(&Router) -> Vec<String> + Send + 'static) -> f64 {
+fn measure(folder: &Path, requests: impl AsyncFnOnce(&Public) -> Vec<String> + Send + 'static) -> f64 {
     let folder = tempfile::tempdir_in(folder).unwrap().keep();
     let (address, requests) = serve(async move || {
         let app: Arc<App> = authority(folder).await;
@@ -51,10 +52,10 @@ fn measure(folder: &Path, requests: impl AsyncFnOnce(&Router) -> Vec<String> + S
         let requests = requests(&router).await;
         (router, app, requests)
     });
-    load(address, requests)
+    per_second(address, requests)
 }
 
-fn main() {
+pub fn measure_all() {
     // On the disk the project is on: a folder for temporary files may be in memory.
     let folder = tempfile::tempdir_in("target").unwrap();
     let bare = {
@@ -65,19 +66,19 @@ fn main() {
             let bare = Router::new().route("/api_keys/validations", post(async move |_body: axum::body::Bytes| answer.clone()));
             (bare, app, vec![request("POST", "/api_keys/validations", &json!({ "value": "chk_x" }))])
         });
-        load(address, requests)
+        per_second(address, requests)
     };
-    let validations = measure(folder.path(), async |router: &Router| {
+    let validations = measure(folder.path(), async |router: &Public| {
         manage(router, "/authorization/permissions", json!({ "slug": "threads:read", "name": "Read" })).await;
         let path = format!("/organizations/{}/api_keys", organization(router).await);
         let key = manage(router, &path, json!({ "name": "CI", "permissions": ["threads:read"] })).await;
         vec![request("POST", "/api_keys/validations", &json!({ "value": key["value"], "required_permissions": ["threads:read"] }))]
     });
-    let created = measure(folder.path(), async |router: &Router| {
+    let created = measure(folder.path(), async |router: &Public| {
         let path = format!("/organizations/{}/api_keys", organization(router).await);
         vec![request("POST", &path, &json!({ "name": "CI" }))]
     });
-    let rotated = measure(folder.path(), async |router: &Router| {
+    let rotated = measure(folder.path(), async |router: &Public| {
         let mut requests = Vec::new();
         for _ in 0..100 {
             let body = json!({ "name": "a", "organization_id": organization(router).await });
@@ -87,7 +88,7 @@ fn main() {
         }
         requests
     });
-    let revoked = measure(folder.path(), async |router: &Router| {
+    let revoked = measure(folder.path(), async |router: &Public| {
         let path = format!("/organizations/{}/api_keys", organization(router).await);
         let mut requests = Vec::new();
         for _ in 0..KEYS_TO_REVOKE {
