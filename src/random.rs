@@ -1,21 +1,10 @@
 //! Randomness: the one place random bytes and ids are made. Where the system gives none, nothing is made (F32).
-use std::cell::RefCell;
-
 use ring::rand::{SecureRandom, SystemRandom};
 use uuid::{ClockSequence, ContextV7, NoContext, Timestamp as UuidTimestamp, Uuid};
 use zeroize::Zeroizing;
 
 use crate::domain::id::Id;
 use crate::domain::timestamp::Timestamp;
-
-/// Bytes of a token's id.
-const TOKEN_ID: usize = 16;
-/// How many are fetched together: each fetch is a call of the system, and as long as three tokens' digests.
-const TOKEN_IDS_AHEAD: usize = 64;
-
-thread_local! {
-    static TOKEN_IDS: RefCell<Vec<[u8; TOKEN_ID]>> = const { RefCell::new(Vec::new()) };
-}
 
 /// The system's random source failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,19 +46,6 @@ impl Random {
         let mut bytes = Zeroizing::new([0; N]);
         self.source.fill(bytes.as_mut()).map_err(|_unspecified| NoRandomness)?;
         Ok(bytes)
-    }
-
-    /// As many as tell tokens apart (RFC 9068 §2.2 `jti`): not of a secret, and so taken from what was fetched for many.
-    ///
-    /// # Errors
-    /// [`NoRandomness`].
-    pub fn token_id(&self) -> Result<[u8; TOKEN_ID], NoRandomness> {
-        TOKEN_IDS.with_borrow_mut(|ahead| {
-            if ahead.is_empty() {
-                ahead.extend(self.bytes::<{ TOKEN_ID * TOKEN_IDS_AHEAD }>()?.as_chunks().0);
-            }
-            ahead.pop().ok_or(NoRandomness)
-        })
     }
 
     pub fn source(&self) -> &SystemRandom {

@@ -6,23 +6,12 @@ mod fixture;
 use std::path::Path;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use chancery::http::{App, Public, router};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::house::KEY;
+use crate::house::{KEY, text};
 use crate::in_process::{authority, authority_on, manage, per_second, serve};
-use crate::rungs::CONNECTIONS;
-
-fn request(path: &str, authorization: &str, content_type: &str, body: &str) -> String {
-    let length = body.len();
-    format!(
-        "POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: {authorization}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}"
-    )
-}
-
-const FORM: &str = "application/x-www-form-urlencoded";
+use crate::rungs::{CONNECTIONS, basic, post, request};
 
 struct Client {
     organization: String,
@@ -32,8 +21,7 @@ struct Client {
 async fn client(router: &Public) -> Client {
     let organization = manage(router, "/organizations", json!({ "name": "Acme" })).await["id"].as_str().unwrap().to_owned();
     let made = manage(router, "/connect/applications", json!({ "name": "a", "organization_id": organization })).await;
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let basic = STANDARD.encode(format!("{}:{}", text(&made["client_id"]), text(&made["client_secret"]["secret"])));
+    let basic = basic(&text(&made["client_id"]), &text(&made["client_secret"]["secret"]));
     Client { organization, basic }
 }
 
@@ -56,23 +44,21 @@ fn measure(folder: &Path, shared: bool, ask: impl AsyncFnOnce(&Public, Client) -
 }
 
 fn tokens(folder: &Path, shared: bool) -> f64 {
-    measure(folder, shared, async |_: &Public, client| {
-        request("/oauth/token", &format!("Basic {}", client.basic), FORM, "grant_type=client_credentials")
-    })
+    measure(folder, shared, async |_: &Public, client| post("/oauth/token", &client.basic, "grant_type=client_credentials"))
 }
 
 fn introspections(folder: &Path, shared: bool) -> f64 {
     measure(folder, shared, async |router: &Public, client| {
         let path = format!("/organizations/{}/api_keys", client.organization);
         let key = manage(router, &path, json!({ "name": "CI" })).await;
-        request("/oauth/introspect", &format!("Bearer {KEY}"), FORM, &format!("token={}", key["value"].as_str().unwrap()))
+        post("/oauth/introspect", &format!("Bearer {KEY}"), &format!("token={}", text(&key["value"])))
     })
 }
 
 fn changes(folder: &Path, shared: bool) -> f64 {
     measure(folder, shared, async |_: &Public, client| {
         let path = format!("/organizations/{}/api_keys", client.organization);
-        request(&path, &format!("Bearer {KEY}"), "application/json", "{\"name\":\"CI\"}")
+        request("POST", &path, &format!("Bearer {KEY}"), "application/json", "{\"name\":\"CI\"}")
     })
 }
 

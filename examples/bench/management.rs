@@ -13,17 +13,14 @@ use serde_json::{Value, json};
 
 use crate::house::KEY;
 use crate::in_process::{authority, manage, per_second, serve};
-use crate::rungs::CONNECTIONS;
+use crate::rungs::{self, CONNECTIONS};
 
 /// More than can be revoked while it is measured.
 const KEYS_TO_REVOKE: usize = 30_000;
 
 fn request(method: &str, path: &str, body: &Value) -> String {
     let body = if body.is_null() { String::new() } else { body.to_string() };
-    format!(
-        "{method} {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
+    rungs::request(method, path, &format!("Bearer {KEY}"), "application/json", &body)
 }
 
 /// One frame of SQLite's log and one sync, as often as the disk does it.

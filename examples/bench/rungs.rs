@@ -86,10 +86,15 @@ pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// A form, as it goes over the wire; without a line for an Authorization that is empty.
 pub fn post(path: &str, authorization: &str, body: &str) -> String {
+    request("POST", path, authorization, FORM, body)
+}
+
+pub fn request(method: &str, path: &str, authorization: &str, content_type: &str, body: &str) -> String {
     let length = body.len();
     let authorization = if authorization.is_empty() { String::new() } else { format!("Authorization: {authorization}\r\n") };
-    format!("POST {path} HTTP/1.1\r\nHost: a\r\n{authorization}Content-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n{body}")
+    format!("{method} {path} HTTP/1.1\r\nHost: a\r\n{authorization}Content-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}")
 }
 
 pub fn basic(client: &str, secret: &str) -> String {
@@ -185,7 +190,7 @@ async fn ours(house: &House) -> Vec<Rung> {
     let in_form = post("/oauth/token", "", &format!("{ASKED}&client_id={client}&client_secret={secret}"));
     let bearer = format!("Bearer {KEY}");
     let validation = json!({ "value": key, "required_permissions": ["threads:read"] }).to_string();
-    let validation = post("/api_keys/validations", &bearer, &validation).replace(FORM, "application/json");
+    let validation = request("POST", "/api_keys/validations", &bearer, "application/json", &validation);
     let rung = |name, signed, request: String| Rung::new(name, signed, &house.address(), vec![request]);
     vec![
         rung("ES256 access tokens", Signed::Es256, of("ES256")),

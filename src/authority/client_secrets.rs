@@ -16,7 +16,7 @@ use crate::domain::management_key::Power;
 use crate::domain::rotation::{Life, check_expiry};
 use crate::domain::usage::Usage;
 use crate::storage::applications;
-use crate::storage::client_secrets::{self, StoredSecret};
+use crate::storage::client_secrets;
 
 /// A secret with its plain text, this once.
 pub struct RevealedSecret {
@@ -31,8 +31,7 @@ impl Authority {
         let (mut tx, now) = (self.database.read().await?, self.clock.now());
         let application = applications::find(&mut tx, reach, application, now).await?.ok_or(Error::NotFound(APPLICATION))?;
         demand_admin(&mut tx, caller, Some(application.organization_id)).await?;
-        let stored = client_secrets::of_application(&mut tx, application.id, now).await?;
-        Ok(stored.into_iter().map(|stored| stored.secret).collect())
+        Ok(client_secrets::of_application(&mut tx, application.id, now).await?)
     }
 }
 
@@ -48,17 +47,17 @@ impl Change {
     /// Deletes a secret and with it every token it obtained. The last live one goes only with `force`.
     pub async fn delete_client_secret(&mut self, id: &str, force: bool) -> Result<(), Error> {
         let reach = self.reach();
-        let stored = client_secrets::find(&mut self.tx, reach, id, self.now).await?.ok_or(Error::NotFound("client secret"))?;
-        let mut application = self.application(&stored.secret.application_id.to_string()).await?;
+        let secret = client_secrets::find(&mut self.tx, reach, id, self.now).await?.ok_or(Error::NotFound("client secret"))?;
+        let mut application = self.application(&secret.application_id.to_string()).await?;
         let live = self.live_secrets(&application).await?;
-        let last = live.len() == 1 && live.iter().any(|other| other.secret.id == stored.secret.id);
+        let last = live.len() == 1 && live.iter().any(|other| other.id == secret.id);
         if last && !force {
             let message = "this is the application's last live secret: create another first, or delete it with ?force=true";
             return Err(Error::conflict("last_live_secret", message));
         }
         self.revokes = Some(Revokes::Application(application.clone()));
-        client_secrets::delete(&mut self.tx, stored.secret.id, self.now).await?;
-        self.note_secret("connect_application_secret.deleted", &stored.secret, Some(&stored.secret));
+        client_secrets::delete(&mut self.tx, secret.id, self.now).await?;
+        self.note_secret("connect_application_secret.deleted", &secret, Some(&secret));
         self.store_application(&mut application).await
     }
 
@@ -88,9 +87,9 @@ impl Change {
         Ok(RevealedSecret { secret, plain })
     }
 
-    pub(super) async fn live_secrets(&mut self, application: &Application) -> Result<Vec<StoredSecret>, Error> {
-        let stored = client_secrets::of_application(&mut self.tx, application.id, self.now).await?;
-        Ok(stored.into_iter().filter(|stored| stored.secret.life.is_live(self.now)).collect())
+    pub(super) async fn live_secrets(&mut self, application: &Application) -> Result<Vec<ClientSecret>, Error> {
+        let secrets = client_secrets::of_application(&mut self.tx, application.id, self.now).await?;
+        Ok(secrets.into_iter().filter(|secret| secret.life.is_live(self.now)).collect())
     }
 
     pub(super) async fn check_room(&mut self, application: &Application, wanted: usize) -> Result<(), Error> {

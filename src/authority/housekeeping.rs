@@ -46,7 +46,7 @@ impl Authority {
                         self.report("forgetting what has expired", self.purge().await);
                     }
                 }
-                () = self.uses.first_use() => self.report("writing a first use", self.flush_uses_within(Duration::ZERO).await),
+                () = self.uses.first_use() => self.report("writing a first use", self.flush_first_uses().await),
                 () = stopped(&mut stop) => break,
             }
         }

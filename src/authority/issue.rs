@@ -104,14 +104,14 @@ impl Authority {
         }
         let left = holder.ends_at.map_or(u64::MAX, |end| end.seconds().saturating_sub(now.seconds()));
         let expires_in = u64::from(target.lifetime(holder.access_token_ttl)).min(left);
-        let jti = self.random.token_id()?;
+        let jti = self.random.bytes::<16>()?;
         let claims = AccessToken {
             iss: issuer.clone(),
             sub: holder.sub,
             aud: Audience(audience.to_owned()),
             exp: now.seconds() + expires_in,
             iat: now.seconds(),
-            jti: URL_SAFE_NO_PAD.encode(jti),
+            jti: URL_SAFE_NO_PAD.encode(jti.as_ref()),
             client_id: holder.client_id,
             org_id: holder.organization_id.to_string(),
             scope,

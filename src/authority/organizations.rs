@@ -115,7 +115,7 @@ impl Change {
                 self.end_key(stored.key).await?;
             }
         }
-        for application in applications::of_organization(&mut self.tx, &id.to_string(), self.now).await? {
+        for application in applications::of_organization(&mut self.tx, &id.to_string()).await? {
             self.note_application("connect_application.deleted", &application, Some(&application));
         }
         for membership in memberships::of_organization(&mut self.tx, id).await? {

@@ -33,8 +33,7 @@ impl Change {
         let new = NewClientSecret { name: rotation.name.clone(), expires_at: rotation.expires_at };
         let revealed = self.make_secret(&application, new).await?;
         let mut retiring = Vec::with_capacity(live.len());
-        for stored in live {
-            let before = stored.secret;
+        for before in live {
             if at_once {
                 client_secrets::delete(&mut self.tx, before.id, self.now).await?;
                 self.note_secret("connect_application_secret.deleted", &before, Some(&before));
@@ -58,14 +57,12 @@ impl Change {
     pub async fn cancel_rotation(&mut self, application: &str) -> Result<Vec<ClientSecret>, Error> {
         let mut application = self.application(application).await?;
         let live = self.live_secrets(&application).await?;
-        let successor =
-            live.iter().filter_map(|stored| stored.secret.life.retirement).map(|retirement| retirement.successor.to_string()).max();
+        let successor = live.iter().filter_map(|secret| secret.life.retirement).map(|retirement| retirement.successor.to_string()).max();
         let Some(successor) = successor else {
             return Err(Error::conflict("nothing_to_cancel", "no secret of this application is retiring"));
         };
         self.revokes = Some(Revokes::Application(application.clone()));
-        for stored in live {
-            let before = stored.secret;
+        for before in live {
             if before.id.to_string() == successor {
                 client_secrets::delete(&mut self.tx, before.id, self.now).await?;
                 self.note_secret("connect_application_secret.deleted", &before, Some(&before));
@@ -77,16 +74,15 @@ impl Change {
             }
         }
         self.store_application(&mut application).await?;
-        let stored = client_secrets::of_application(&mut self.tx, application.id, self.now).await?;
-        Ok(stored.into_iter().map(|stored| stored.secret).collect())
+        Ok(client_secrets::of_application(&mut self.tx, application.id, self.now).await?)
     }
 
     /// First uses that are noticed but not yet written come before what is done now.
     async fn write_first_uses(&mut self, application: &Application) -> Result<(), Error> {
-        for stored in self.live_secrets(application).await? {
-            let used = UsedCredential::ClientSecret { id: stored.secret.id, application_id: application.id };
+        for secret in self.live_secrets(application).await? {
+            let used = UsedCredential::ClientSecret { id: secret.id, application_id: application.id };
             if let Some(at) = self.authority.uses.first_use_of(used) {
-                self.activate_secret(stored.secret.id, at).await?;
+                self.activate_secret(secret.id, at).await?;
             }
         }
         Ok(())
@@ -95,15 +91,13 @@ impl Change {
     /// A secret was used for the first time: overlaps that waited for it begin to run, and one of no length ends what it was for.
     pub(super) async fn activate_secret(&mut self, id: ClientSecretId, at: Timestamp) -> Result<(), Error> {
         let reach = self.reach();
-        let Some(stored) = client_secrets::find(&mut self.tx, reach, &id.to_string(), self.now).await? else { return Ok(()) };
-        let before = stored.secret;
+        let Some(before) = client_secrets::find(&mut self.tx, reach, &id.to_string(), self.now).await? else { return Ok(()) };
         if before.activated_at.is_some() {
             return Ok(());
         }
         let secret = self.store_life(ClientSecret { activated_at: Some(at), ..before.clone() }).await?;
         self.note_secret("connect_application_secret.activated", &secret, Some(&before));
-        for sibling in client_secrets::of_application(&mut self.tx, secret.application_id, self.now).await? {
-            let before = sibling.secret;
+        for before in client_secrets::of_application(&mut self.tx, secret.application_id, self.now).await? {
             let Some(retirement) = before.life.retirement.filter(|retirement| retirement.successor == id) else { continue };
             if !before.life.is_live(self.now) {
                 continue;

@@ -141,36 +141,53 @@ impl Authority {
         self.write_uses(Some(clock::instant() + time)).await
     }
 
+    /// Writes what ends another credential, and waits for no count.
+    pub(super) async fn flush_first_uses(self: &Arc<Self>) -> Result<(), Error> {
+        self.write_first_uses(&mut *self.uses.pending.lock().await).await
+    }
+
     async fn write_uses(self: &Arc<Self>, until: Option<Instant>) -> Result<(), Error> {
         let mut pending = self.uses.pending.lock().await;
-        let id = || self.random.id::<EventKind>(self.clock.now()).to_string();
         // What waited since a try that failed, and then what was counted since; not what is counted meanwhile, or this might never end.
         let rounds = if pending.is_empty() { 1 } else { 2 };
         for _ in 0..rounds {
-            if pending.first_uses.is_empty() {
-                pending.first_uses = self.uses.take_first_uses(id);
-            }
-            while let Some(batch) = pending.first_uses.front() {
-                self.write_batch(batch).await?;
-                for (credential, _) in &batch.first_uses {
-                    self.uses.first_uses.remove(credential);
-                }
-                pending.first_uses.pop_front();
-            }
-            if pending.keys.is_empty() {
-                pending.keys = self.uses.counts.iter().map(|entry| *entry.key()).collect();
-            }
-            while pending.counts.is_some() || !pending.keys.is_empty() {
-                if until.is_some_and(|until| clock::instant() >= until) {
-                    return Ok(());
-                }
-                let Pending { keys, counts, .. } = &mut *pending;
-                let batch = counts.get_or_insert_with(|| self.uses.take(keys.drain(..keys.len().min(BATCH)), id()));
-                self.write_batch(batch).await?;
-                *counts = None;
-            }
+            self.write_first_uses(&mut pending).await?;
+            self.write_counts(&mut pending, until).await?;
         }
         Ok(())
+    }
+
+    async fn write_first_uses(self: &Arc<Self>, pending: &mut Pending) -> Result<(), Error> {
+        if pending.first_uses.is_empty() {
+            pending.first_uses = self.uses.take_first_uses(|| self.batch_id());
+        }
+        while let Some(batch) = pending.first_uses.front() {
+            self.write_batch(batch).await?;
+            for (credential, _) in &batch.first_uses {
+                self.uses.first_uses.remove(credential);
+            }
+            pending.first_uses.pop_front();
+        }
+        Ok(())
+    }
+
+    async fn write_counts(self: &Arc<Self>, Pending { keys, counts, .. }: &mut Pending, until: Option<Instant>) -> Result<(), Error> {
+        if keys.is_empty() {
+            *keys = self.uses.counts.iter().map(|entry| *entry.key()).collect();
+        }
+        while counts.is_some() || !keys.is_empty() {
+            if until.is_some_and(|until| clock::instant() >= until) {
+                break;
+            }
+            let batch = counts.get_or_insert_with(|| self.uses.take(keys.drain(..keys.len().min(BATCH)), self.batch_id()));
+            self.write_batch(batch).await?;
+            *counts = None;
+        }
+        Ok(())
+    }
+
+    fn batch_id(&self) -> String {
+        self.random.id::<EventKind>(self.clock.now()).to_string()
     }
 
     async fn write_batch(self: &Arc<Self>, batch: &Batch) -> Result<(), Error> {

@@ -61,17 +61,11 @@ enum AuditCommand {
     Verify(DatabaseArgs),
 }
 
-/// A worker's own queue has room for 256.
-const IO_EVENTS: usize = 120;
-const TASKS_BETWEEN_EVENTS: u32 = 128;
-
 /// Runs the command line.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Serve(Box::new(cli.serve)));
-    // As many answers are begun together as fit a worker's own queue: what overflows it would wait behind what comes later (F21).
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = match runtime.enable_all().max_io_events_per_tick(IO_EVENTS).event_interval(TASKS_BETWEEN_EVENTS).build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("no runtime: {error}")),
     };

@@ -19,9 +19,8 @@ pub const MAX_ENFORCED_ACCESS_TOKEN_TTL: u32 = 86_400;
 
 /// What a client is told of a lifetime, seconds: up to `percent` less, a part of that by `spread`, whose whole is 2^32.
 pub fn told_lifetime(lifetime: u64, percent: u32, spread: u32) -> u64 {
-    let most = u128::from(lifetime) * u128::from(percent) / 100;
-    let less = (most * u128::from(spread)) >> u32::BITS;
-    lifetime.saturating_sub(u64::try_from(less).unwrap_or(0)).max(lifetime.min(1))
+    let most = lifetime * u64::from(percent) / 100;
+    lifetime - ((most * u64::from(spread)) >> u32::BITS)
 }
 
 /// How long a token lives, seconds: the shorter of what the client and the resource server ask for, within what is allowed.

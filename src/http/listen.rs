@@ -53,7 +53,6 @@ where
             .header_read_timeout(None)
             .max_buf_size(MAX_HEAD_BYTES)
             .half_close(false)
-            .writev(false)
             .serve_connection(io, service);
         let connection = graceful.watch(connection);
         let app = Arc::clone(&app);

@@ -52,12 +52,17 @@ impl Overload {
         self.refused_of_whole.store(refused, Ordering::Relaxed);
     }
 
-    /// Sends itself a byte again and again, until `stop` says true: it waits in the queue that all connections with something to read wait in,
-    /// and as long as it takes, so long everyone waits.
-    ///
-    /// # Errors
-    /// Where there are no sockets left; then everything is admitted.
-    pub async fn watch(self: Arc<Self>, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
+    /// Looks how long a turn takes, again and again, until `stop` says true. Where that cannot be seen, everything is admitted.
+    pub async fn watch(self: Arc<Self>, stop: watch::Receiver<bool>) {
+        if let Err(error) = self.take_turns(stop).await {
+            tracing::warn!(%error, "how long requests wait cannot be seen: none is refused for it");
+        }
+        self.refused_of_whole.store(0, Ordering::Relaxed);
+    }
+
+    /// A byte that it sends itself waits in the queue in which all connections with something to read wait: as long as it takes, so long
+    /// everyone waits.
+    async fn take_turns(&self, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
         let (mut near, mut far) = UnixStream::pair()?;
         loop {
             tokio::select! {

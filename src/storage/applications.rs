@@ -39,7 +39,6 @@ impl TryFrom<Row> for Application {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self> {
-        let unreadable = |column: &str| StoreError::Unreadable(format!("application {} {column}", row.id));
         Ok(Self {
             id: stored("application.id", &row.id)?,
             client_id: stored("application.client_id", &row.client_id)?,
@@ -47,16 +46,11 @@ impl TryFrom<Row> for Application {
             application_type: ApplicationType::M2m,
             name: Name::stored(row.name),
             description: row.description,
-            scope: Scope::parse(&row.scope).map_err(|_scope| unreadable("scope"))?,
-            status: if row.status == ApplicationStatus::Active.name() { ApplicationStatus::Active } else { ApplicationStatus::Disabled },
+            scope: read_scope(&row.id, &row.scope)?,
+            status: read_status(&row.status),
             access_token_ttl: row.access_token_ttl.and_then(|seconds| u32::try_from(seconds).ok()),
-            resources: row.resources.map(|text| serde_json::from_str(&text)).transpose().map_err(|_json| unreadable("resources"))?,
-            token_endpoint_auth_methods: row
-                .auth_methods
-                .split(' ')
-                .map(ClientAuthenticationMethod::parse)
-                .collect::<std::result::Result<_, _>>()
-                .map_err(|_method| unreadable("auth_methods"))?,
+            resources: read_resources(&row.id, row.resources.as_deref())?,
+            token_endpoint_auth_methods: read_methods(&row.id, &row.auth_methods)?,
             last_used_at: row.last_used_at.map(Timestamp::from_millis),
             last_used_ip: row.last_used_ip,
             usage: Usage { last_24h: row.uses_24h, last_7d: row.uses_7d, last_30d: row.uses_30d },
@@ -68,6 +62,27 @@ impl TryFrom<Row> for Application {
     }
 }
 
+fn unreadable(id: &str, column: &str) -> StoreError {
+    StoreError::Unreadable(format!("application {id} {column}"))
+}
+
+pub(super) fn read_scope(id: &str, text: &str) -> Result<Scope> {
+    Scope::parse(text).map_err(|_scope| unreadable(id, "scope"))
+}
+
+pub(super) fn read_status(name: &str) -> ApplicationStatus {
+    if name == ApplicationStatus::Active.name() { ApplicationStatus::Active } else { ApplicationStatus::Disabled }
+}
+
+pub(super) fn read_resources(id: &str, json: Option<&str>) -> Result<Option<Vec<String>>> {
+    json.map(serde_json::from_str).transpose().map_err(|_json| unreadable(id, "resources"))
+}
+
+pub(super) fn read_methods(id: &str, names: &str) -> Result<Vec<ClientAuthenticationMethod>> {
+    let methods = names.split(' ').map(ClientAuthenticationMethod::parse).collect::<std::result::Result<_, _>>();
+    methods.map_err(|_method| unreadable(id, "auth_methods"))
+}
+
 /// The application with its counts, `$1` the running hour; what follows is the condition.
 macro_rules! select {
     ($condition:literal) => {
@@ -77,16 +92,6 @@ macro_rules! select {
             "(SELECT CAST(COALESCE(SUM(uses), 0) AS BIGINT) FROM usage_hour WHERE application_id = application.id AND hour > $1 - 168) AS uses_7d, ",
             "(SELECT CAST(COALESCE(SUM(uses), 0) AS BIGINT) FROM usage_hour WHERE application_id = application.id AND hour > $1 - 720) AS uses_30d ",
             "FROM application WHERE ",
-            $condition
-        )
-    };
-}
-
-/// The same without the counts, for memory, which does not hold them.
-macro_rules! select_uncounted {
-    ($condition:literal) => {
-        concat!(
-            "SELECT application.*, CAST(0 AS BIGINT) AS uses_24h, CAST(0 AS BIGINT) AS uses_7d, CAST(0 AS BIGINT) AS uses_30d FROM application WHERE ",
             $condition
         )
     };
@@ -121,10 +126,11 @@ pub async fn list(tx: &mut Tx, reach: Reach, of: Option<&str>, request: &PageReq
     Ok(Page::of(applications, request, |application| application.id.to_string()))
 }
 
-/// All that may name the resource server: for the directory, and before one is taken away.
-pub async fn of_organization(tx: &mut Tx, organization: &str, now: Timestamp) -> Result<Vec<Application>> {
-    let sql = select_uncounted!("organization_id = $2");
-    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(now.hour()).bind(organization).fetch_all(connection))?;
+/// All that an organization has, without their counts: it goes, and they go with it.
+pub async fn of_organization(tx: &mut Tx, organization: &str) -> Result<Vec<Application>> {
+    let sql = "SELECT application.*, CAST(0 AS BIGINT) AS uses_24h, CAST(0 AS BIGINT) AS uses_7d, CAST(0 AS BIGINT) AS uses_30d \
+               FROM application WHERE organization_id = $1";
+    let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(organization).fetch_all(connection))?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 

@@ -1,9 +1,8 @@
 //! Client secrets: what is kept of them, and their digests.
-use chancery_verifier::StatusIndex;
 use sqlx::FromRow;
 
 use super::installation::take_status_indexes;
-use super::{Result, StoreError, Tx, life, on, revocations, run, stored};
+use super::{Result, Tx, life, on, revocations, run, stored};
 use crate::domain::client_secret::{ClientSecret, SecretStatus};
 use crate::domain::credential::SecretDigest;
 use crate::domain::id::{ApplicationId, ClientSecretId, ClientSecretKind, OrganizationId};
@@ -13,24 +12,13 @@ use crate::domain::text::Name;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::usage::Usage;
 
-/// A secret as the directory needs it.
-pub struct StoredSecret {
-    pub secret: ClientSecret,
-    pub digest: SecretDigest,
-    pub generation: i64,
-    pub status_index: StatusIndex,
-}
-
 #[derive(FromRow)]
 struct Row {
     id: String,
     application_id: String,
     organization_id: String,
     name: Option<String>,
-    digest: String,
     secret_hint: String,
-    generation: i64,
-    status_index: i64,
     expires_at: Option<i64>,
     successor_id: Option<String>,
     overlap_ms: Option<i64>,
@@ -47,9 +35,9 @@ struct Row {
 }
 
 impl Row {
-    fn read(self, now: Timestamp) -> Result<StoredSecret> {
+    fn read(self, now: Timestamp) -> Result<ClientSecret> {
         let life = life::read(self.expires_at, self.successor_id.as_deref(), self.overlap_ms, self.retires_at)?;
-        let secret = ClientSecret {
+        Ok(ClientSecret {
             id: stored("client_secret.id", &self.id)?,
             application_id: stored("client_secret.application_id", &self.application_id)?,
             organization_id: stored("client_secret.organization_id", &self.organization_id)?,
@@ -65,9 +53,7 @@ impl Row {
             created_at: Timestamp::from_millis(self.created_at),
             updated_at: Timestamp::from_millis(self.updated_at),
             life,
-        };
-        let digest = read_digest(&self.digest).ok_or_else(|| StoreError::Unreadable(format!("client_secret {} digest", self.id)))?;
-        Ok(StoredSecret { secret, digest, generation: self.generation, status_index: revocations::read_index(self.status_index)? })
+        })
     }
 }
 
@@ -89,13 +75,13 @@ macro_rules! select {
 }
 
 /// All of an application's, the newest first.
-pub async fn of_application(tx: &mut Tx, application: ApplicationId, now: Timestamp) -> Result<Vec<StoredSecret>> {
+pub async fn of_application(tx: &mut Tx, application: ApplicationId, now: Timestamp) -> Result<Vec<ClientSecret>> {
     let sql = select!("application_id = $2 ORDER BY id DESC");
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(now.hour()).bind(application.to_string()).fetch_all(connection))?;
     rows.into_iter().map(|row| row.read(now)).collect()
 }
 
-pub async fn find(tx: &mut Tx, reach: Reach, id: &str, now: Timestamp) -> Result<Option<StoredSecret>> {
+pub async fn find(tx: &mut Tx, reach: Reach, id: &str, now: Timestamp) -> Result<Option<ClientSecret>> {
     let sql = select!("id = $2 AND (CAST($3 AS TEXT) IS NULL OR organization_id = $3)");
     let own = reach.organization().map(|id| id.to_string());
     let row: Option<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(now.hour()).bind(id).bind(own).fetch_optional(connection))?;

@@ -2,6 +2,7 @@
 //! stretches, since there may be millions.
 use chancery_verifier::{Scope, StatusIndex};
 
+use super::applications::{read_methods, read_resources, read_scope, read_status};
 use super::client_secrets::read_digest;
 use super::{Result, StoreError, Tx, life, on, revocations, stored};
 use crate::domain::application::{ApplicationStatus, ClientAuthenticationMethod};
@@ -100,17 +101,15 @@ fn read(applications: Vec<ApplicationRow>, secrets: Vec<SecretRow>) -> Result<Ve
 
 fn read_application(row: ApplicationRow, secrets: Vec<StoredClientSecret>) -> Result<StoredClient> {
     let (id, client_id, organization_id, scope, status, access_token_ttl, resources, methods) = row;
-    let unreadable = |column: &str| StoreError::Unreadable(format!("application {id} {column}"));
-    let methods = methods.split(' ').map(ClientAuthenticationMethod::parse).collect::<std::result::Result<_, _>>();
     Ok(StoredClient {
         id: stored("application.id", &id)?,
         client_id: stored("application.client_id", &client_id)?,
         organization_id: stored("application.organization_id", &organization_id)?,
-        scope: Scope::parse(&scope).map_err(|_scope| unreadable("scope"))?,
-        status: if status == ApplicationStatus::Active.name() { ApplicationStatus::Active } else { ApplicationStatus::Disabled },
+        scope: read_scope(&id, &scope)?,
+        status: read_status(&status),
         access_token_ttl: access_token_ttl.and_then(|seconds| u32::try_from(seconds).ok()),
-        resources: resources.map(|text| serde_json::from_str(&text)).transpose().map_err(|_json| unreadable("resources"))?,
-        token_endpoint_auth_methods: methods.map_err(|_method| unreadable("auth_methods"))?,
+        resources: read_resources(&id, resources.as_deref())?,
+        token_endpoint_auth_methods: read_methods(&id, &methods)?,
         secrets,
     })
 }

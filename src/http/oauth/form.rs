@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use axum::extract::Request;
 use axum::http::request::Parts;
 use bytes::Bytes;
-use memchr::memchr2;
 use percent_encoding::percent_decode;
 
 use super::error::OauthError;
@@ -113,7 +112,7 @@ fn refuse_query(query: Option<&str>) -> Result<(), OauthError> {
 /// `+` is a space, `%` is followed by two hex digits, and the result is UTF-8 (RFC 6749 Appendix B).
 pub fn decode(text: &[u8]) -> Result<Cow<'_, str>, OauthError> {
     let invalid = || OauthError::InvalidRequest("a parameter is not form-urlencoded UTF-8");
-    if memchr2(b'%', b'+', text).is_none() && text.is_ascii() {
+    if text.is_ascii() && !text.iter().any(|byte| matches!(byte, b'%' | b'+')) {
         return str::from_utf8(text).map(Cow::Borrowed).map_err(|_utf8| invalid());
     }
     for (at, byte) in text.iter().enumerate() {
