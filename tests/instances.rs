@@ -157,3 +157,34 @@ async fn of_several_instances_one_sends_to_an_endpoint_and_another_takes_over() 
     once.retain(|id| seen.insert(id.clone()));
     assert_eq!(once, made, "the first time in the order of the chain");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "instances are watched from outside")]
+async fn a_token_quota_is_held_by_all_instances_together() {
+    let cluster = Cluster::new();
+    let several = Several::on(cluster.primary.make("quotas").await);
+    let instances = [several.start("0"), several.start("1")];
+    let organization = instances[0].organization().await;
+    let client = instances[0].client(&organization).await;
+    let other = instances[0].client(&organization).await;
+    let quota = format!("/connect/applications/{}/token_quota", client.id);
+    instances[0].manage("PUT", &quota, json!({ "per_day": 10 })).await;
+    let token = instances[0].token(&other).await.unwrap();
+    for instance in &instances {
+        // An introspection takes in all that was acknowledged before it.
+        assert_eq!(instance.introspect(&token).await, Ok(true));
+        for _ in 0..5 {
+            instance.token(&client).await.unwrap();
+        }
+    }
+    // Ten were obtained, five from each, which neither can know before the other's counts are written.
+    let began = Instant::now();
+    for instance in &instances {
+        while instance.manage("GET", &quota, Value::Null).await["tokens_today"] != 10 {
+            assert!(began.elapsed() < Duration::from_secs(20), "it never came");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(instance.token(&client).await, Err(429));
+        instance.token(&other).await.unwrap();
+    }
+}

@@ -7,15 +7,16 @@ use tokio::sync::watch;
 use super::Authority;
 use super::error::Error;
 use crate::domain::revocation::KEPT_AFTER_EXPIRY;
+use crate::domain::token_quota::Window;
 use crate::domain::usage::KEPT_HOURS;
 use crate::domain::webhook::LOG_KEPT;
-use crate::storage::{idempotent_answers, portal_sessions, revocations, revoked_tokens, usage, webhooks};
+use crate::storage::{idempotent_answers, portal_sessions, revocations, revoked_tokens, token_quotas, usage, webhooks};
 
 const TICK: Duration = Duration::from_secs(1);
 /// Counts are written every this many ticks, so kill -9 loses at most five seconds of them (F28), where there is time to write them all.
 const FLUSH_TICKS: u64 = 3;
-/// A tenth of the time in between: some ten thousand credentials.
-const TIME_FOR_COUNTS: Duration = Duration::from_millis(300);
+/// A thirtieth of the time in between: some ten thousand credentials.
+const TIME_FOR_COUNTS: Duration = Duration::from_millis(100);
 const KEY_TICKS: u64 = 10;
 const PURGE_TICKS: u64 = 3600;
 /// A batch is tried again within seconds; its id is kept for a day.
@@ -36,6 +37,8 @@ impl Authority {
                     }
                     if ticks.is_multiple_of(FLUSH_TICKS) {
                         self.report("writing counts", self.flush_uses_within(TIME_FOR_COUNTS).await);
+                        self.report("reading counts of tokens", self.read_token_counts().await);
+                        self.report("telling of exceeded quotas", self.flush_exceeded().await);
                         self.report("writing failed authentications", self.flush_failures(false).await);
                         self.report("writing counted refusals", self.flush_refusals().await);
                     }
@@ -51,6 +54,7 @@ impl Authority {
             }
         }
         self.report("writing counts", self.flush_uses().await);
+        self.report("telling of exceeded quotas", self.flush_exceeded().await);
         self.report("writing failed authentications", self.flush_failures(true).await);
         self.report("writing counted refusals", self.flush_refusals().await);
     }
@@ -62,6 +66,8 @@ impl Authority {
     pub async fn tick(self: &Arc<Self>) -> Result<(), Error> {
         self.follow().await?;
         self.flush_uses().await?;
+        self.read_token_counts().await?;
+        self.flush_exceeded().await?;
         self.flush_failures(false).await?;
         self.flush_refusals().await?;
         self.tend_signing_keys().await?;
@@ -80,6 +86,7 @@ impl Authority {
                 revoked_tokens::purge(&mut tx, now).await?,
                 revocations::purge(&mut tx, now).await?,
                 usage::purge_hours(&mut tx, now.hour() - KEPT_HOURS).await?,
+                token_quotas::purge_hours(&mut tx, Window::Day.first_hour(now)).await?,
                 usage::purge_batches(&mut tx, now - BATCH_KEPT).await?,
                 webhooks::purge_deliveries(&mut tx, now - LOG_KEPT).await?,
             ];

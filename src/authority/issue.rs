@@ -8,12 +8,14 @@ use chancery_verifier::{AccessToken, Algorithm, Audience, Principal, Scope, Stat
 
 use super::Authority;
 use super::authenticate::Authenticated;
+use super::token_quotas::QuotaExceeded;
 use crate::directory::Catalogue;
 use crate::domain::application::{access_token_lifetime, told_lifetime};
 use crate::domain::id::OrganizationId;
 use crate::domain::resource_server::{ResourceServer, may_ask_for};
 use crate::domain::signing_key::KeyLine;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::token_quota::Left;
 use crate::keys::signer::SigningFailed;
 use crate::random::NoRandomness;
 
@@ -38,6 +40,10 @@ pub struct IssuedToken {
     /// Seconds; what the client is told.
     pub expires_in: u64,
     pub scope: Option<Scope>,
+    /// Of the quotas that are enforced, this token counted.
+    pub left: Vec<Left>,
+    /// Whether it is beyond a quota that is only observed.
+    pub exceeds_observed: bool,
 }
 
 /// Why no token was issued, to an authenticated client.
@@ -51,6 +57,8 @@ pub enum IssueError {
     AmbiguousTarget,
     #[error("the organization is not this client's")]
     OtherOrganization,
+    #[error(transparent)]
+    QuotaExceeded(#[from] QuotaExceeded),
     #[error("no key is active for the resource's algorithm")]
     NoKey,
     #[error(transparent)]
@@ -102,6 +110,7 @@ impl Authority {
         if scope.is_none() && !holder.scope.is_empty() && matches!(holder.principal, Principal::User { .. }) {
             return Err(IssueError::InvalidScope);
         }
+        let mut admission = self.admit(client, now)?;
         let left = holder.ends_at.map_or(u64::MAX, |end| end.seconds().saturating_sub(now.seconds()));
         let expires_in = u64::from(target.lifetime(holder.access_token_ttl)).min(left);
         let jti = self.random.bytes::<16>()?;
@@ -132,9 +141,16 @@ impl Authority {
                 self.uses.note_api_key(entry, now, source);
             }
         }
+        self.count_token(&mut admission, now);
         let spread = u32::from_be_bytes([jti[0], jti[1], jti[2], jti[3]]);
         let expires_in = told_lifetime(expires_in, self.deployment.expires_in_jitter, spread);
-        Ok(IssuedToken { access_token, expires_in, scope: claims.scope })
+        Ok(IssuedToken {
+            access_token,
+            expires_in,
+            scope: claims.scope,
+            left: admission.left,
+            exceeds_observed: admission.exceeds_observed,
+        })
     }
 }
 

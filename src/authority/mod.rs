@@ -33,6 +33,7 @@ pub mod settings;
 pub mod signing_keys;
 pub mod start;
 pub mod status;
+pub mod token_quotas;
 pub mod usage;
 pub mod users;
 pub mod validate;
@@ -65,6 +66,7 @@ use follow::{Lease, Rounds};
 use idempotency::InFlight;
 use publish::Publisher;
 use refusals::Refusals;
+use token_quotas::Exceeded;
 use usage::Counts;
 
 /// How the operator deployed it.
@@ -98,6 +100,7 @@ pub struct Authority {
     pub(crate) uses: Counts,
     pub(crate) failures: Failures,
     pub(crate) refusals: Refusals,
+    exceeded: Exceeded,
     pub(crate) in_flight: InFlight,
     pub(crate) courier: Courier,
     /// What this process is called among several on one store; the one on SQLite succeeds itself.

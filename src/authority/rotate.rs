@@ -8,7 +8,7 @@ use crate::domain::client_secret::{ClientSecret, NewClientSecret, SecretStatus};
 use crate::domain::id::ClientSecretId;
 use crate::domain::rotation::{OverlapFrom, Rotation};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::usage::UsedCredential;
+use crate::domain::usage::Used;
 use crate::storage::client_secrets;
 
 /// What a rotation made of the secrets that were live before it.
@@ -80,7 +80,7 @@ impl Change {
     /// First uses that are noticed but not yet written come before what is done now.
     async fn write_first_uses(&mut self, application: &Application) -> Result<(), Error> {
         for secret in self.live_secrets(application).await? {
-            let used = UsedCredential::ClientSecret { id: secret.id, application_id: application.id };
+            let used = Used::ClientSecret { id: secret.id, application_id: application.id };
             if let Some(at) = self.authority.uses.first_use_of(used) {
                 self.activate_secret(secret.id, at).await?;
             }

@@ -8,7 +8,7 @@ use crate::domain::id::ApiKeyId;
 use crate::domain::management_key::Reach;
 use crate::domain::rotation::{Life, OverlapFrom, Rotation};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::usage::{Usage, UsedCredential};
+use crate::domain::usage::{Usage, Used};
 use crate::storage::api_keys;
 
 /// How many keys of one line of rotations may be live at once, as with client secrets.
@@ -104,7 +104,7 @@ impl Change {
     /// First uses that are noticed but not yet written come before what is done now.
     async fn write_first_use_of_keys(&mut self, key: &ApiKey) -> Result<(), Error> {
         for key in self.live_line(key.clone()).await? {
-            if let Some(at) = self.authority.uses.first_use_of(UsedCredential::ApiKey(key.id)) {
+            if let Some(at) = self.authority.uses.first_use_of(Used::ApiKey(key.id)) {
                 self.activate_api_key(key.id, at).await?;
             }
         }

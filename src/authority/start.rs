@@ -120,6 +120,7 @@ pub async fn start(
         uses: Default::default(),
         failures: Default::default(),
         refusals: Default::default(),
+        exceeded: Default::default(),
         in_flight: Default::default(),
     });
     let tx = if founding {

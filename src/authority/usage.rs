@@ -14,7 +14,8 @@ use crate::directory::{ApiKeyEntry, SecretEntry};
 use crate::domain::event::Actor;
 use crate::domain::id::{ApplicationId, EventKind, ManagementKeyId};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::usage::{UsedCredential, Uses};
+use crate::domain::token_quota::QuotaHolder;
+use crate::domain::usage::{Used, Uses};
 use crate::storage::usage;
 
 #[derive(Clone, Copy)]
@@ -27,15 +28,15 @@ struct Count {
 /// How many credentials' counts are written together: others wait for the head lock meanwhile.
 const BATCH: usize = 100;
 
-/// A credential, and the hour in which it was used.
-type Key = (UsedCredential, i64);
+/// What is counted, and the hour.
+type Key = (Used, i64);
 
 /// Counts that have not been written yet.
 #[derive(Default)]
 pub(crate) struct Counts {
     counts: DashMap<Key, Count>,
     /// Kept until they are written.
-    first_uses: DashMap<UsedCredential, Timestamp>,
+    first_uses: DashMap<Used, Timestamp>,
     management_keys: DashMap<ManagementKeyId, Timestamp>,
     pending: Mutex<Pending>,
     first_use: Notify,
@@ -56,29 +57,34 @@ struct Pending {
 struct Batch {
     id: String,
     uses: Vec<Uses>,
-    first_uses: Vec<(UsedCredential, Timestamp)>,
+    first_uses: Vec<(Used, Timestamp)>,
     management_keys: Vec<(ManagementKeyId, Timestamp)>,
 }
 
 impl Counts {
     /// Counts one successful use of a secret.
     pub(super) fn note_secret(&self, secret: &SecretEntry, application_id: ApplicationId, now: Timestamp, source: Option<IpAddr>) {
-        self.note(UsedCredential::ClientSecret { id: secret.id, application_id }, secret.activated, now, source);
+        self.note(Used::ClientSecret { id: secret.id, application_id }, secret.activated, now, source);
     }
 
     /// Counts one successful use of a key.
     pub(super) fn note_api_key(&self, entry: &ApiKeyEntry, now: Timestamp, source: Option<IpAddr>) {
-        self.note(UsedCredential::ApiKey(entry.key.id), entry.key.activated_at.is_some(), now, source);
+        self.note(Used::ApiKey(entry.key.id), entry.key.activated_at.is_some(), now, source);
     }
 
-    fn note(&self, credential: UsedCredential, activated: bool, now: Timestamp, source: Option<IpAddr>) {
+    /// Counts one token for who has a quota.
+    pub(super) fn note_token(&self, holder: QuotaHolder, now: Timestamp) {
+        self.note(Used::TokenQuota(holder), true, now, None);
+    }
+
+    fn note(&self, used: Used, activated: bool, now: Timestamp, source: Option<IpAddr>) {
         let fresh = || Count { uses: 0, last_at: now, last_ip: source };
-        let mut count = self.counts.entry((credential, now.hour())).or_insert_with(fresh);
+        let mut count = self.counts.entry((used, now.hour())).or_insert_with(fresh);
         count.uses += 1;
         (count.last_at, count.last_ip) = (now, source);
         drop(count);
         if !activated {
-            self.first_uses.entry(credential).or_insert(now);
+            self.first_uses.entry(used).or_insert(now);
             self.first_use.notify_one();
         }
     }
@@ -88,7 +94,7 @@ impl Counts {
     }
 
     /// The first use of a credential that is not written yet.
-    pub(super) fn first_use_of(&self, credential: UsedCredential) -> Option<Timestamp> {
+    pub(super) fn first_use_of(&self, credential: Used) -> Option<Timestamp> {
         self.first_uses.get(&credential).map(|at| *at)
     }
 
@@ -109,8 +115,8 @@ impl Counts {
     /// Each count is taken out as a whole: what is counted meanwhile begins a new one.
     fn take(&self, keys: impl Iterator<Item = Key>, id: String) -> Batch {
         let taken = keys.filter_map(|key| self.counts.remove(&key));
-        let uses = taken.map(|((credential, hour), count)| Uses {
-            credential,
+        let uses = taken.map(|((of, hour), count)| Uses {
+            of,
             hour,
             uses: count.uses,
             last_used_at: count.last_at,
@@ -193,13 +199,12 @@ impl Authority {
     async fn write_batch(self: &Arc<Self>, batch: &Batch) -> Result<(), Error> {
         let mut change = self.begin_as(Actor::system()).await?;
         if usage::begin_batch(&mut change.tx, &batch.id, change.now).await? {
-            for uses in &batch.uses {
-                usage::add(&mut change.tx, uses).await?;
-            }
+            usage::add(&mut change.tx, &batch.uses).await?;
             for (credential, at) in &batch.first_uses {
                 match *credential {
-                    UsedCredential::ClientSecret { id, .. } => change.activate_secret(id, *at).await?,
-                    UsedCredential::ApiKey(id) => change.activate_api_key(id, *at).await?,
+                    Used::ClientSecret { id, .. } => change.activate_secret(id, *at).await?,
+                    Used::ApiKey(id) => change.activate_api_key(id, *at).await?,
+                    Used::TokenQuota(_) => {}
                 }
             }
             for (id, at) in &batch.management_keys {

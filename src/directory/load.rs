@@ -1,21 +1,23 @@
 //! Loading the directory, and following the event chain.
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::entry::{ApiKeyEntry, ApplicationEntry, Catalogue};
-use super::{Directory, OrganizationEntry};
+use super::{Directory, Meter, OrganizationEntry};
 use crate::domain::application::MAX_ENFORCED_ACCESS_TOKEN_TTL;
 use crate::domain::event::Subject;
 use crate::domain::id::{ApplicationId, OrganizationId};
 use crate::domain::management_key::Reach;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::token_quota::{QuotaHolder, Window};
 use crate::storage::api_keys::StoredApiKey;
 use crate::storage::clients::StoredClient;
+use crate::storage::token_quotas::StoredQuota;
 use crate::storage::{
     self, Database, StoreError, Tx, api_keys, clients, events, installation, management_keys, organizations, permissions, resource_servers,
-    revoked_tokens,
+    revoked_tokens, token_quotas,
 };
 
 impl Directory {
@@ -48,6 +50,10 @@ impl Directory {
             self.revoked_tokens.insert(token.jti, Timestamp::from_millis(token.expires_at));
         }
         self.load_catalogue(tx).await?;
+        for quota in token_quotas::all(tx).await? {
+            self.put_token_quota(quota);
+        }
+        self.count_tokens(tx, now).await?;
         self.rev.store(head.rev, Ordering::Release);
         *followed = head;
         Ok(())
@@ -115,6 +121,12 @@ impl Directory {
                 }
                 Ok(())
             }
+            Subject::TokenQuota(id) => {
+                if let Some(quota) = token_quotas::find(tx, id).await? {
+                    self.put_token_quota(quota);
+                }
+                Ok(())
+            }
             Subject::Permissions | Subject::ResourceServers => self.load_catalogue(tx).await,
             Subject::SigningKeys | Subject::Nothing => Ok(()),
         }
@@ -130,6 +142,7 @@ impl Directory {
             self.api_key_ids.retain(|_, id| self.api_keys.contains_key(id));
             self.management_keys.retain(|_, key| key.organization_id != Some(organization_id));
             self.management_key_digests.retain(|_, digest| self.management_keys.contains_key(digest));
+            self.meters.retain(|_, meter| meter.organization_id != organization_id);
             return Ok(());
         };
         self.organizations.insert(organization.id, OrganizationEntry::from(&organization));
@@ -147,6 +160,7 @@ impl Directory {
         match clients::find(tx, id).await? {
             Some(client) => self.put(client, now),
             None => {
+                self.meters.remove(&QuotaHolder::Application(application_id));
                 if let Some((_, application)) = self.applications_by_id.remove(&application_id) {
                     self.applications.remove(&application.client_id);
                 }
@@ -174,6 +188,38 @@ impl Directory {
     fn put_management_key(&self, stored: management_keys::StoredManagementKey) {
         self.management_key_digests.insert(stored.key.id, stored.digest);
         self.management_keys.insert(stored.digest, Arc::new(stored.key));
+    }
+
+    /// What was counted stays, whatever the limits become, until there is none.
+    fn put_token_quota(&self, quota: StoredQuota) {
+        if !quota.limits.is_any() {
+            self.meters.remove(&quota.holder);
+            return;
+        }
+        let before = self.meter(quota.holder);
+        let meter = Meter::new(quota.holder, quota.organization_id, quota.limits, before.as_deref());
+        self.meters.insert(quota.holder, Arc::new(meter));
+    }
+
+    /// Takes over what is stored of the tokens that were obtained: by other instances, or before the start.
+    ///
+    /// # Errors
+    /// [`storage::StoreError`].
+    pub async fn count_tokens(&self, tx: &mut Tx, now: Timestamp) -> storage::Result<()> {
+        let mut totals: HashMap<(QuotaHolder, Window), u32> = HashMap::new();
+        for (holder, hour, tokens) in token_quotas::tokens_since(tx, Window::Day.first_hour(now)).await? {
+            let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+            for window in Window::ALL.into_iter().filter(|window| hour >= window.first_hour(now)) {
+                let total = totals.entry((holder, window)).or_default();
+                *total = total.saturating_add(tokens);
+            }
+        }
+        for ((holder, window), tokens) in totals {
+            if let Some(meter) = self.meter(holder) {
+                meter.at_least(window, now, tokens);
+            }
+        }
+        Ok(())
     }
 
     async fn load_catalogue(&self, tx: &mut Tx) -> storage::Result<()> {

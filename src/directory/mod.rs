@@ -3,6 +3,7 @@
 //! Nothing on the token path or in introspection reads the store. Whoever commits a change follows the chain before he tells anyone of it.
 mod entry;
 mod load;
+mod meter;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -15,9 +16,11 @@ use crate::domain::credential::SecretDigest;
 use crate::domain::id::{ApiKeyId, ApplicationId, ClientId, ManagementKeyId, OrganizationId};
 use crate::domain::management_key::ManagementKey;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::token_quota::QuotaHolder;
 use crate::storage::installation::Head;
 
 pub use entry::{ApiKeyEntry, ApplicationEntry, Catalogue, OrganizationEntry, SecretEntry};
+pub use meter::Meter;
 
 /// The memory. Each map is read and written entry by entry; an entry is never changed, only replaced.
 #[derive(Default)]
@@ -30,6 +33,8 @@ pub struct Directory {
     api_keys: DashMap<ApiKeyId, Arc<ApiKeyEntry>>,
     api_key_ids: DashMap<SecretDigest, ApiKeyId>,
     catalogue: ArcSwap<Catalogue>,
+    /// Of those that have a limit.
+    meters: DashMap<QuotaHolder, Arc<Meter>>,
     revoked_tokens: DashMap<String, Timestamp>,
     /// Whether a signing key changed that the key ring has not been told of.
     signing_keys_changed: AtomicBool,
@@ -58,6 +63,14 @@ impl Directory {
     pub fn api_key_by_digest(&self, digest: &SecretDigest) -> Option<Arc<ApiKeyEntry>> {
         let id = self.api_key_ids.get(digest).map(|entry| *entry)?;
         self.api_key(id)
+    }
+
+    pub fn meter(&self, holder: QuotaHolder) -> Option<Arc<Meter>> {
+        self.meters.get(&holder).map(|entry| Arc::clone(&entry))
+    }
+
+    pub fn has_meters(&self) -> bool {
+        !self.meters.is_empty()
     }
 
     pub fn catalogue(&self) -> Arc<Catalogue> {

@@ -61,6 +61,8 @@ pub const EVENT_NAMES: &[&str] = &[
     "signing_key.removed",
     "signing_key.compromised",
     "token.revoked",
+    "token_quota.updated",
+    "token_quota.exceeded",
     "authentication.failed",
     "refusals.counted",
 ];
@@ -90,6 +92,7 @@ pub enum Subject {
     ManagementKey(String),
     ApiKey(String),
     Token(String),
+    TokenQuota(String),
     Permissions,
     ResourceServers,
     SigningKeys,
@@ -105,6 +108,7 @@ impl Subject {
             Self::ManagementKey(_) => "management_key",
             Self::ApiKey(_) => "api_key",
             Self::Token(_) => "token",
+            Self::TokenQuota(_) => "token_quota",
             Self::Permissions => "permissions",
             Self::ResourceServers => "resource_servers",
             Self::SigningKeys => "signing_keys",
@@ -114,7 +118,12 @@ impl Subject {
 
     pub fn id(&self) -> &str {
         match self {
-            Self::Organization(id) | Self::Application(id) | Self::ManagementKey(id) | Self::ApiKey(id) | Self::Token(id) => id,
+            Self::Organization(id)
+            | Self::Application(id)
+            | Self::ManagementKey(id)
+            | Self::ApiKey(id)
+            | Self::Token(id)
+            | Self::TokenQuota(id) => id,
             _ => "",
         }
     }
@@ -126,6 +135,7 @@ impl Subject {
             "management_key" => Self::ManagementKey(id),
             "api_key" => Self::ApiKey(id),
             "token" => Self::Token(id),
+            "token_quota" => Self::TokenQuota(id),
             "permissions" => Self::Permissions,
             "resource_servers" => Self::ResourceServers,
             "signing_keys" => Self::SigningKeys,

@@ -20,6 +20,7 @@ pub mod settings;
 pub mod signing_key;
 pub mod text;
 pub mod timestamp;
+pub mod token_quota;
 pub mod usage;
 pub mod user;
 pub mod webhook;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::id::{ApiKeyId, ApplicationId, ClientSecretId};
 use super::timestamp::Timestamp;
+use super::token_quota::QuotaHolder;
 
 /// Counts of successful uses. `last_24h` is the running hour and the 23 before it; likewise days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -16,17 +17,22 @@ pub struct Usage {
 /// How many hours of counts are kept.
 pub const KEPT_HOURS: i64 = 30 * 24;
 
-/// A credential whose uses are counted.
+/// Whose uses are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum UsedCredential {
-    ClientSecret { id: ClientSecretId, application_id: ApplicationId },
+pub enum Used {
+    ClientSecret {
+        id: ClientSecretId,
+        application_id: ApplicationId,
+    },
     ApiKey(ApiKeyId),
+    /// By a token.
+    TokenQuota(QuotaHolder),
 }
 
-/// Uses of one credential within one hour.
+/// Uses of one of them within one hour.
 #[derive(Clone, Debug)]
 pub struct Uses {
-    pub credential: UsedCredential,
+    pub of: Used,
     pub hour: i64,
     pub uses: i64,
     pub last_used_at: Timestamp,

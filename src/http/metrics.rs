@@ -20,6 +20,8 @@ type Labels = [(&'static str, &'static str); 1];
 pub struct Metrics {
     registry: Registry,
     pub tokens_issued: Counter,
+    /// Issued all the same: the quota is only observed.
+    pub tokens_beyond_quota: Counter,
     /// By RFC 6749 §5.2 error code.
     token_refusals: Family<Labels, Counter>,
     /// By class of status, `2xx` to `5xx`: a family is found under a lock.
@@ -40,12 +42,13 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("chancery");
-        let (tokens_issued, panics) = (Counter::default(), Counter::default());
+        let (tokens_issued, tokens_beyond_quota, panics) = (Counter::default(), Counter::default(), Counter::default());
         let (token_refusals, responses) = (Family::default(), Family::<Labels, Counter>::default());
         let (connections, applications, api_keys) = (Gauge::default(), Gauge::default(), Gauge::default());
         let validations = Family::default();
         let (status_listeners, revocations) = (Gauge::default(), Gauge::default());
         registry.register("tokens_issued", "Access tokens issued", tokens_issued.clone());
+        registry.register("tokens_beyond_quota", "Access tokens issued beyond a quota that is only observed", tokens_beyond_quota.clone());
         registry.register("token_refusals", "Token requests refused, by error code", token_refusals.clone());
         registry.register("http_responses", "Answers, by class of status", responses.clone());
         registry.register("panics", "Handlers that panicked", panics.clone());
@@ -67,6 +70,7 @@ impl Default for Metrics {
             store_connections,
             registry,
             tokens_issued,
+            tokens_beyond_quota,
             token_refusals,
             responses,
             panics,

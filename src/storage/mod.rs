@@ -28,6 +28,7 @@ pub mod revocations;
 pub mod revoked_tokens;
 pub mod settings;
 pub mod signing_keys;
+pub mod token_quotas;
 pub mod usage;
 pub mod users;
 pub mod webhooks;

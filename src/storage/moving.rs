@@ -18,7 +18,7 @@ macro_rules! tables {
 }
 
 /// All of them, each after those it refers to.
-pub const TABLES: [Table; 24] = tables![
+pub const TABLES: [Table; 26] = tables![
     "head",
     "sealed_value",
     "signing_key",
@@ -41,6 +41,8 @@ pub const TABLES: [Table; 24] = tables![
     "usage_hour",
     "api_key_usage_hour",
     "usage_batch",
+    "token_quota",
+    "token_quota_hour",
     "webhook_endpoint",
     "webhook_delivery",
 ];

@@ -1,8 +1,12 @@
 //! Counts of uses, written in batches.
+use std::collections::BTreeMap;
+
+use sqlx::QueryBuilder;
+
 use super::{Result, Tx, changed, on, run};
 use crate::domain::id::ManagementKeyId;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::usage::{UsedCredential, Uses};
+use crate::domain::usage::{Used, Uses};
 
 /// Notes the batch; whether it was not written before.
 pub async fn begin_batch(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool> {
@@ -11,33 +15,112 @@ pub async fn begin_batch(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool> 
     Ok(new.is_some())
 }
 
-/// Adds the counts of a credential that still exists; what was deleted meanwhile is not counted.
-pub async fn add(tx: &mut Tx, uses: &Uses) -> Result<()> {
-    let (at, ip) = (uses.last_used_at.millis(), &uses.last_used_ip);
-    match uses.credential {
-        UsedCredential::ClientSecret { id, application_id } => {
-            let count = "INSERT INTO usage_hour (secret_id, application_id, hour, uses) \
-                         SELECT id, application_id, $2, $3 FROM client_secret WHERE id = $1 \
-                         ON CONFLICT (application_id, secret_id, hour) DO UPDATE SET uses = usage_hour.uses + $3";
-            run!(tx, |connection| sqlx::query(count).bind(id.to_string()).bind(uses.hour).bind(uses.uses).execute(connection))?;
-            let secret = "UPDATE client_secret SET last_used_at = $2, last_used_ip = $3 WHERE id = $1 AND COALESCE(last_used_at, 0) <= $2";
-            touch(tx, secret, id.to_string(), at, ip).await?;
-            let application =
-                "UPDATE application SET last_used_at = $2, last_used_ip = $3 WHERE id = $1 AND COALESCE(last_used_at, 0) <= $2";
-            touch(tx, application, application_id.to_string(), at, ip).await
-        }
-        UsedCredential::ApiKey(id) => {
-            let count = "INSERT INTO api_key_usage_hour (api_key_id, hour, uses) SELECT id, $2, $3 FROM api_key WHERE id = $1 \
-                         ON CONFLICT (api_key_id, hour) DO UPDATE SET uses = api_key_usage_hour.uses + $3";
-            run!(tx, |connection| sqlx::query(count).bind(id.to_string()).bind(uses.hour).bind(uses.uses).execute(connection))?;
-            let key = "UPDATE api_key SET last_used_at = $2, last_used_ip = $3 WHERE id = $1 AND COALESCE(last_used_at, 0) <= $2";
-            touch(tx, key, id.to_string(), at, ip).await
-        }
-    }
+/// Uses of one row of one table.
+struct Row {
+    id: String,
+    application_id: Option<String>,
+    hour: i64,
+    uses: i64,
+    at: i64,
+    ip: Option<String>,
 }
 
-async fn touch(tx: &mut Tx, sql: &'static str, id: String, at: i64, ip: &Option<String>) -> Result<()> {
-    run!(tx, |connection| sqlx::query(sql).bind(id).bind(at).bind(ip).execute(connection))
+/// Runs a statement that finds these rows as `used`: one for many, because of one for each its way to the database is most of the cost.
+macro_rules! over {
+    ($tx:expr, $rows:expr, $statement:literal) => {
+        if !$rows.is_empty() {
+            run!($tx, |connection| async {
+                let mut query = QueryBuilder::new("WITH used (id, application_id, hour, uses, at, ip) AS (");
+                query.push_values($rows.iter(), |mut row, used| {
+                    row.push_bind(&used.id).push_bind(&used.application_id).push_bind(used.hour);
+                    row.push_bind(used.uses).push_bind(used.at).push_bind(&used.ip);
+                });
+                query.push(concat!(") ", $statement));
+                query.build().persistent(false).execute(connection).await
+            })?;
+        }
+    };
+}
+
+/// Adds the counts of what still exists; what was deleted meanwhile is not counted.
+pub async fn add(tx: &mut Tx, uses: &[Uses]) -> Result<()> {
+    let (mut secrets, mut api_keys, mut token_quotas) = (Vec::new(), Vec::new(), Vec::new());
+    for uses in uses {
+        let (of, id, application_id) = match uses.of {
+            Used::ClientSecret { id, application_id } => (&mut secrets, id.to_string(), Some(application_id.to_string())),
+            Used::ApiKey(id) => (&mut api_keys, id.to_string(), None),
+            Used::TokenQuota(holder) => (&mut token_quotas, holder.to_string(), None),
+        };
+        let (at, ip) = (uses.last_used_at.millis(), uses.last_used_ip.clone());
+        of.push(Row { id, application_id, hour: uses.hour, uses: uses.uses, at, ip });
+    }
+    add_secrets(tx, &secrets).await?;
+    add_api_keys(tx, &api_keys).await?;
+    add_tokens(tx, &token_quotas).await
+}
+
+async fn add_secrets(tx: &mut Tx, used: &[Row]) -> Result<()> {
+    over!(
+        tx,
+        used,
+        "INSERT INTO usage_hour (secret_id, application_id, hour, uses) \
+         SELECT used.id, used.application_id, used.hour, used.uses FROM used JOIN client_secret ON client_secret.id = used.id WHERE 1 = 1 \
+         ON CONFLICT (application_id, secret_id, hour) DO UPDATE SET uses = usage_hour.uses + excluded.uses"
+    );
+    let last = last_of(used, |used| Some(&used.id));
+    over!(
+        tx,
+        last,
+        "UPDATE client_secret SET last_used_at = used.at, last_used_ip = used.ip FROM used \
+         WHERE client_secret.id = used.id AND COALESCE(client_secret.last_used_at, 0) <= used.at"
+    );
+    let last = last_of(used, |used| used.application_id.as_ref());
+    over!(
+        tx,
+        last,
+        "UPDATE application SET last_used_at = used.at, last_used_ip = used.ip FROM used \
+         WHERE application.id = used.application_id AND COALESCE(application.last_used_at, 0) <= used.at"
+    );
+    Ok(())
+}
+
+async fn add_api_keys(tx: &mut Tx, used: &[Row]) -> Result<()> {
+    over!(
+        tx,
+        used,
+        "INSERT INTO api_key_usage_hour (api_key_id, hour, uses) \
+         SELECT used.id, used.hour, used.uses FROM used JOIN api_key ON api_key.id = used.id WHERE 1 = 1 \
+         ON CONFLICT (api_key_id, hour) DO UPDATE SET uses = api_key_usage_hour.uses + excluded.uses"
+    );
+    let last = last_of(used, |used| Some(&used.id));
+    over!(
+        tx,
+        last,
+        "UPDATE api_key SET last_used_at = used.at, last_used_ip = used.ip FROM used \
+         WHERE api_key.id = used.id AND COALESCE(api_key.last_used_at, 0) <= used.at"
+    );
+    Ok(())
+}
+
+async fn add_tokens(tx: &mut Tx, used: &[Row]) -> Result<()> {
+    over!(
+        tx,
+        used,
+        "INSERT INTO token_quota_hour (quota_id, hour, tokens) \
+         SELECT used.id, used.hour, used.uses FROM used JOIN token_quota ON token_quota.id = used.id WHERE 1 = 1 \
+         ON CONFLICT (quota_id, hour) DO UPDATE SET tokens = token_quota_hour.tokens + excluded.tokens"
+    );
+    Ok(())
+}
+
+/// The last use of each: a statement that meets a row twice does not say which of them it takes.
+fn last_of<'a>(used: &'a [Row], of: impl Fn(&'a Row) -> Option<&'a String>) -> Vec<&'a Row> {
+    let mut last: BTreeMap<&String, &Row> = BTreeMap::new();
+    for used in used {
+        let Some(id) = of(used) else { continue };
+        last.entry(id).and_modify(|before| *before = if before.at <= used.at { used } else { before }).or_insert(used);
+    }
+    last.into_values().collect()
 }
 
 pub async fn touch_management_key(tx: &mut Tx, id: ManagementKeyId, at: Timestamp) -> Result<()> {

@@ -18,6 +18,7 @@ mod resource_servers;
 mod revocations;
 mod settings;
 mod signing_keys;
+mod token_quotas;
 mod users;
 mod validations;
 mod webhooks;
@@ -28,6 +29,7 @@ pub use error::{Problem, Stop};
 pub fn routes() -> Routes {
     organizations::routes()
         .merge(settings::routes())
+        .merge(token_quotas::routes())
         .merge(users::routes())
         .merge(memberships::routes())
         .merge(applications::routes())

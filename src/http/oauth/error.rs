@@ -4,8 +4,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::rate_limit;
 use crate::authority::error::Error;
 use crate::authority::issue::IssueError;
+use crate::authority::token_quotas::QuotaExceeded;
+use crate::domain::token_quota::{QuotaHolder, Window};
 use crate::http::body::BodyError;
 use crate::http::hygiene::Cause;
 
@@ -22,6 +25,8 @@ pub enum OauthError {
     TooManyFailures,
     /// 429: so many tokens of one credential are revoked one by one that the next must wait for one of them to expire.
     TooManyRevocations,
+    /// 429 until the window is over, with the `RateLimit` headers.
+    QuotaExceeded(Box<QuotaExceeded>),
     UnsupportedGrantType,
     InvalidScope(&'static str),
     InvalidTarget(&'static str),
@@ -56,6 +61,7 @@ impl OauthError {
                 "temporarily_unavailable",
                 "1000 tokens of this credential are revoked one by one: have all its tokens revoked at once, or wait until some expire",
             ),
+            Self::QuotaExceeded(quota) => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", used_up(quota)),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type", "grant_type must be client_credentials"),
             Self::InvalidScope(why) => (StatusCode::BAD_REQUEST, "invalid_scope", why),
             Self::InvalidTarget(why) => (StatusCode::BAD_REQUEST, "invalid_target", why),
@@ -99,6 +105,10 @@ impl IntoResponse for OauthError {
             Self::Unavailable(_) | Self::Overloaded | Self::TooManyFailures | Self::TooManyRevocations => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
+            Self::QuotaExceeded(quota) => {
+                headers.insert(RETRY_AFTER, quota.exceeded.resets_in.into());
+                rate_limit::put(&quota.left, headers);
+            }
             Self::Body(error) if error.closes() => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
@@ -111,6 +121,23 @@ impl IntoResponse for OauthError {
             response.extensions_mut().insert(Cause(cause));
         }
         response
+    }
+}
+
+fn used_up(quota: &QuotaExceeded) -> &'static str {
+    match (quota.exceeded.holder, quota.exceeded.window) {
+        (QuotaHolder::Application(_), Window::Hour) => {
+            "this application obtained all the tokens of its quota for this hour: use a token until it expires"
+        }
+        (QuotaHolder::Application(_), Window::Day) => {
+            "this application obtained all the tokens of its quota for this day: use a token until it expires"
+        }
+        (QuotaHolder::Organization(_), Window::Hour) => {
+            "this organization obtained all the tokens of its quota for this hour: use a token until it expires"
+        }
+        (QuotaHolder::Organization(_), Window::Day) => {
+            "this organization obtained all the tokens of its quota for this day: use a token until it expires"
+        }
     }
 }
 
@@ -129,6 +156,7 @@ impl From<IssueError> for OauthError {
             IssueError::UnknownTarget => Self::InvalidTarget("the resource is unknown, or not granted to this client"),
             IssueError::AmbiguousTarget => Self::InvalidTarget("several resources are possible: name one with the resource parameter"),
             IssueError::OtherOrganization => Self::InvalidRequest("the organization is not this client's"),
+            IssueError::QuotaExceeded(quota) => Self::QuotaExceeded(Box::new(quota)),
             IssueError::NoKey => Self::Unavailable("no key is active for the resource's algorithm".into()),
             other => Self::Internal(other.to_string()),
         }

@@ -5,6 +5,7 @@ mod form;
 mod introspect;
 mod jwks;
 mod metadata;
+mod rate_limit;
 mod revoke;
 pub mod throttle;
 mod token;

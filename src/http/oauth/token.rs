@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use super::client_authentication::client;
 use super::error::{OauthError, no_store};
 use super::form::{Form, Posted};
+use super::rate_limit;
 use crate::authority::issue::{IssuedToken, MAX_SCOPE_BYTES, MAX_SCOPE_TOKENS, TokenRequest};
 use crate::http::App;
 use crate::http::source::Peer;
@@ -53,6 +54,9 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Response {
     match handle(&app, request).await {
         Ok(issued) => {
             app.metrics.tokens_issued.inc();
+            if issued.exceeds_observed {
+                app.metrics.tokens_beyond_quota.inc();
+            }
             answer(&issued)
         }
         Err(error) => {
@@ -64,7 +68,7 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Response {
 
 /// Neither a compact JWT (RFC 7515 §2) nor a scope (RFC 6749 §3.3) has a character that JSON would escape. To look for one in every token
 /// costs a tenth of what we do for it beside the signature.
-fn answer(IssuedToken { access_token, expires_in, scope }: &IssuedToken) -> Response {
+fn answer(IssuedToken { access_token, expires_in, scope, left, .. }: &IssuedToken) -> Response {
     let mut body = String::with_capacity(access_token.len() + 128);
     let _ = write!(body, r#"{{"access_token":"{access_token}","token_type":"Bearer","expires_in":{expires_in}"#);
     if let Some(scope) = scope {
@@ -74,6 +78,7 @@ fn answer(IssuedToken { access_token, expires_in, scope }: &IssuedToken) -> Resp
     let mut response = Response::new(Body::from(body));
     *response.headers_mut() = no_store();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    rate_limit::put(left, response.headers_mut());
     response
 }
 
