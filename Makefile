@@ -5,7 +5,7 @@ TESTS_MAY := -A clippy::unwrap_used -A clippy::expect_used -A clippy::panic -A c
 
 # The tests whose installation runs on either database.
 ON_BOTH := api_keys behaviours client_authentication introspection_and_revocation management management_access portal rotation signing_keys \
-	status tenants token_endpoint webhooks
+	status tenants token_endpoint token_quotas webhooks
 
 # What the tests asked of PostgreSQL.
 LOGS := $(CURDIR)/target/postgres

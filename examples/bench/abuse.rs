@@ -16,6 +16,8 @@ const CROWD: usize = 4096;
 struct Company {
     house: House,
     good: String,
+    /// Of an organization that is beyond its quota.
+    beyond: String,
     wrong: String,
     unknown: String,
 }
@@ -34,7 +36,15 @@ impl Company {
             let wrong = text(&other["client_secret"]["secret"]);
             let ask = |client: &str, secret: &str| post("/oauth/token", &basic(client, secret), ASKED);
             let unknown = ask("client_01KAJ2M3N4P5Q6R7S8T9V0W1X2", &secret);
-            Self { good: ask(&client, &secret), wrong: ask(&client, &wrong), unknown, house }
+            let noisy = house.organization().await;
+            let made = house
+                .manage("POST", "/connect/applications", json!({ "name": "a", "organization_id": noisy, "scopes": ["threads:read"] }))
+                .await;
+            house.manage("PUT", &format!("/organizations/{noisy}/token_quota"), json!({ "per_day": 1 })).await;
+            let (client_of_noisy, secret_of_noisy) = (text(&made["client_id"]), text(&made["client_secret"]["secret"]));
+            house.token(&client_of_noisy, &secret_of_noisy).await;
+            let beyond = ask(&client_of_noisy, &secret_of_noisy);
+            Self { good: ask(&client, &secret), wrong: ask(&client, &wrong), unknown, beyond, house }
         })
     }
 
@@ -70,6 +80,19 @@ pub fn measure(report: &mut Report, signature: f64) {
         served.all(),
         served.of(200),
         served_within
+    ));
+    let quiet = company.load(&company.good, CONNECTIONS, Arrivals::Open(peak / 10.0));
+    let mut alone = ask(&quiet, STORM);
+    let noise = company.load(&company.beyond, CONNECTIONS, Arrivals::Impatient(peak / 2.0));
+    let [refused, mut beside] = ask_together([noise, quiet], STORM);
+    let [alone, beside_ms] = [&mut alone, &mut beside].map(|answers| answers.within(200, 0.99).as_secs_f64() * 1e3);
+    report.say(&format!(
+        "One organization beyond its quota asks at half of the capacity for {} s ({}): of another's {} questions at a tenth of the capacity {} were answered with a \
+         token, p99 {beside_ms:.2} ms; without the noise {alone:.2} ms.\n",
+        STORM.as_secs(),
+        refused.statuses(),
+        beside.all(),
+        beside.of(200),
     ));
     let mut overload = ask(&company.load(&company.good, CROWD, Arrivals::Impatient(5.0 * peak)), OVERLOAD);
     let p99 = overload.within(200, 0.99).as_secs_f64() * 1e3;

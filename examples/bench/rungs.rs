@@ -115,12 +115,18 @@ impl Rungs {
     pub fn set_up(million: Option<&Million>) -> Self {
         let mut all = Self::of_ours("0", &[]);
         let bare = servers::bare();
-        let token = all.load("ES256 access tokens").requests.iter().map(|request| String::from_utf8(request.clone()).unwrap()).collect();
-        all.rungs.insert(0, Rung::new("bare axum answer", Signed::No, &bare.address, token));
+        let token = String::from_utf8(all.load("ES256 access tokens").requests[0].clone()).unwrap();
+        let after = |path: &str| vec![token.replacen("/oauth/token", path, 1)];
+        let bare_rungs = [
+            Rung::new("bare axum answer", Signed::No, &bare.address, vec![token.clone()]),
+            Rung::new("bare axum answer after a bare signature ES256", Signed::Es256, &bare.address, after("/es256")),
+            Rung::new("bare axum answer after a bare signature EdDSA", Signed::Eddsa, &bare.address, after("/eddsa")),
+        ];
+        all.rungs.splice(0..0, bare_rungs);
         all.servers.push(bare);
         if let Some(million) = million {
             let name = "ES256 access tokens, of 1,000,000 applications in turn";
-            all.rungs.insert(2, Rung::new(name, Signed::Es256, &million.house.address(), million.requests()));
+            all.rungs.insert(4, Rung::new(name, Signed::Es256, &million.house.address(), million.requests()));
         }
         let peer_secret = "a-secret-of-more-than-thirty-two-characters";
         for (name, path, peer) in [
