@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::bare::pin;
+use crate::rungs::median;
 
 const WARM_UP: Duration = Duration::from_millis(300);
 
@@ -62,6 +63,17 @@ impl Answers {
         times.sort_unstable();
         let place = ((times.len() as f64 * part) as usize).min(times.len() - 1);
         Duration::from_nanos(times[place])
+    }
+
+    /// What [`Self::within`] is of each of so many stretches of the time, the median: a pause of the machine is in one of them.
+    pub fn mostly_within(&self, status: u16, part: f64, stretches: usize) -> Duration {
+        let Some(times) = self.times.get(&status) else { return Duration::ZERO };
+        let each = times.chunks(times.len().div_ceil(stretches)).map(|some| {
+            let mut some = some.to_vec();
+            some.sort_unstable();
+            some[((some.len() as f64 * part) as usize).min(some.len() - 1)] as f64
+        });
+        Duration::from_nanos(median(each) as u64)
     }
 
     pub fn statuses(&self) -> String {

@@ -64,6 +64,18 @@ impl House {
         serde_json::from_slice(&bytes).unwrap_or(Value::Null)
     }
 
+    /// Waits until every algorithm in use has a key that signs and the one after it: to make an RSA key takes a fifth of a second.
+    pub async fn settle(&self) {
+        loop {
+            let keys = self.manage("GET", "/signing_keys", Value::Null).await;
+            let of = |alg: &str, state: &str| keys["data"].as_array().unwrap().iter().any(|key| key["alg"] == alg && key["state"] == state);
+            if ["ES256", "EdDSA", "RS256"].iter().all(|alg| of(alg, "active") && of(alg, "published")) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// Asks it to stop, and waits until it has.
     pub fn stop(mut self) {
         let pid = rustix::process::Pid::from_child(&self.child);

@@ -43,10 +43,13 @@ fn main() {
     let mut report = Report::default();
     report.say(&format!("On {}.\n", machine()));
     if wants("tokens") {
-        let rows = tokens(&mut report, part.is_none());
+        let rows = tokens(&mut report);
         if part.is_none() {
             plot(&rows);
         }
+    }
+    if wants("latency") {
+        latency(&mut report);
     }
     if wants("workers") {
         workers(&mut report);
@@ -72,28 +75,33 @@ fn machine() -> String {
     format!("{} cores of {model}", std::thread::available_parallelism().map_or(0, usize::from))
 }
 
-fn tokens(report: &mut Report, with_million: bool) -> Vec<Row> {
-    let million = with_million.then(|| Million::start(1, "0"));
-    let rungs = Rungs::set_up(million.as_ref());
-    let rows = rungs.measure();
+fn tokens(report: &mut Report) -> Vec<Row> {
+    let rows = Rungs::set_up().measure();
     report.rows(&rows);
-    // It would go on writing down a million first uses, on the same core.
-    drop(million);
-    let capacity = rows.iter().find(|row| row.name == "ES256 access tokens").unwrap().per_second;
+    rows
+}
+
+/// How long an answer takes when questions do not wait for one another; the bare answer beside it, as often: what the machine does to both.
+fn latency(report: &mut Report) {
+    let (rungs, bare) = (Rungs::of_ours("0", &[]), servers::bare());
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(rungs.house.settle());
+    let tokens = rungs.load("ES256 access tokens");
+    let capacity = ask(tokens, Duration::from_secs(4)).per_second(200);
     for part in [0.5, 0.8] {
-        // The bare answer beside it, as often: what the machine does to both.
-        for (name, told) in [("ES256 access tokens", "Tokens"), ("bare axum answer", "The bare answer, as often")] {
-            let load = Load { connections: OPEN, arrivals: Arrivals::Open(capacity * part), ..rungs.load(name).clone() };
-            let mut answers = ask(&load, Duration::from_secs(15));
+        for (address, told) in [(&tokens.address, "Tokens"), (&bare.address, "The bare answer, as often")] {
+            let open = Load { address: address.clone(), connections: OPEN, arrivals: Arrivals::Open(capacity * part), ..tokens.clone() };
+            let mut answers = ask(&open, Duration::from_secs(15));
+            // Before the others, which sort all of it.
+            let mostly = answers.mostly_within(200, 0.99, 15).as_secs_f64() * 1e3;
             let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|part| answers.within(200, part).as_secs_f64() * 1e3);
             report.say(&format!(
-                "{told}, asked for at random moments at {:.0} % of the tokens' rate: p50 {p50:.2} ms, p99 {p99:.2} ms, p99.9 {p999:.2} ms ({}).\n",
+                "{told}, asked for at random moments at {:.0} % of the tokens' rate: p50 {p50:.2} ms, p99 {p99:.2} ms ({mostly:.2} ms in the median \
+                 second), p99.9 {p999:.2} ms ({}).\n",
                 part * 100.0,
                 answers.statuses()
             ));
         }
     }
-    rows
 }
 
 /// What a token costs with one worker thread and with two.
@@ -121,4 +129,9 @@ fn scale(report: &mut Report) {
             million.one_change().as_secs_f64() * 1e3
         ));
     }
+    let (one, all) = Million::start(1, "0").one_and_all();
+    report.say(&format!(
+        "Tokens of all 1,000,000 applications in turn: {:.2} of the rate of one of them ({all:.0} and {one:.0} a second).\n",
+        all / one
+    ));
 }

@@ -7,8 +7,9 @@ use serde_json::json;
 use sqlx::{Connection, Executor, SqliteConnection};
 use tempfile::TempDir;
 
+use crate::driver::{Arrivals, Load, ask};
 use crate::house::{House, text};
-use crate::rungs::{ASKED, basic, post};
+use crate::rungs::{ASKED, CONNECTIONS, basic, median, post};
 
 const APPLICATIONS: usize = 1_000_000;
 
@@ -47,10 +48,19 @@ impl Million {
     }
 
     /// One token for each of them.
-    pub fn requests(&self) -> Vec<String> {
+    fn requests(&self) -> Vec<String> {
         // In an order that no cache foresees.
         let client = |number: usize| format!("client_0{:025}", number * 611_953 % APPLICATIONS + 1);
         (0..APPLICATIONS).map(|number| post("/oauth/token", &basic(&client(number), &self.secret), ASKED)).collect()
+    }
+
+    /// Tokens a second of one of them, and of all in turn, in rounds.
+    pub fn one_and_all(&self) -> (f64, f64) {
+        let all = self.requests();
+        let load = |requests| Load::new(self.house.address(), requests, CONNECTIONS, Arrivals::Closed);
+        let loads = [load(all[..1].to_vec()), load(all)];
+        let rounds: Vec<_> = (0..5).map(|_| loads.each_ref().map(|load| ask(load, Duration::from_secs(3)).per_second(200))).collect();
+        (median(rounds.iter().map(|round| round[0])), median(rounds.iter().map(|round| round[1])))
     }
 
     /// From asking for a new application to its first token, the median of some.

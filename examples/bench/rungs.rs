@@ -9,7 +9,6 @@ use tempfile::TempDir;
 use crate::bare;
 use crate::driver::{Arrivals, Load, ask};
 use crate::house::{House, KEY, text};
-use crate::million::Million;
 use crate::report::Row;
 use crate::servers::{self, Server};
 
@@ -112,7 +111,7 @@ impl Rungs {
         Self { house, rungs, servers: Vec::new(), _folder: folder }
     }
 
-    pub fn set_up(million: Option<&Million>) -> Self {
+    pub fn set_up() -> Self {
         let mut all = Self::of_ours("0", &[]);
         let bare = servers::bare();
         let token = String::from_utf8(all.load("ES256 access tokens").requests[0].clone()).unwrap();
@@ -124,10 +123,6 @@ impl Rungs {
         ];
         all.rungs.splice(0..0, bare_rungs);
         all.servers.push(bare);
-        if let Some(million) = million {
-            let name = "ES256 access tokens, of 1,000,000 applications in turn";
-            all.rungs.insert(4, Rung::new(name, Signed::Es256, &million.house.address(), million.requests()));
-        }
         let peer_secret = "a-secret-of-more-than-thirty-two-characters";
         for (name, path, peer) in [
             ("node-oidc-provider, ES256 access tokens", "/token", servers::node_oidc_provider()),
