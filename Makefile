@@ -4,19 +4,19 @@ CLIENTS := target/clients
 TESTS_MAY := -A clippy::unwrap_used -A clippy::expect_used -A clippy::panic -A clippy::print_stdout -A clippy::print_stderr
 
 # The tests whose installation runs on either database.
-ON_BOTH := api_keys behaviours client_authentication introspection_and_revocation management management_access portal rotation signing_keys \
+ON_BOTH := api_keys behaviours client_authentication console introspection_and_revocation management management_access portal rotation signing_keys \
 	status tenants token_endpoint token_quotas webhooks
 
 # What the tests asked of PostgreSQL.
 LOGS := $(CURDIR)/target/postgres
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run || echo cargo test)
 
-.PHONY: run test lint bench soak clients postgres peers valgrind
+.PHONY: run test lint bench soak clients browser postgres peers valgrind
 
 run: ## serve an authority on data/chancery.db
 	cargo run --release
 
-test: clients postgres valgrind ## install what the tests need and run them all, those of the store on both databases, and through a pooler too
+test: clients browser postgres valgrind ## install what the tests need and run them all, those of the store on both databases, and through a pooler too
 	rm -rf $(LOGS) && mkdir -p $(LOGS)
 	CHANCERY_TEST_POSTGRES_LOGS=$(LOGS) $(NEXTEST) --workspace
 	CHANCERY_TEST_POSTGRES_LOGS=$(LOGS) tests/postgres $(NEXTEST) $(ON_BOTH:%=--test %)
@@ -34,6 +34,17 @@ $(CLIENTS)/.installed: tests/clients/package.json tests/clients/requirements.txt
 	$(CLIENTS)/venv/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 	cp tests/clients/package.json tests/clients/clients.mjs tests/clients/workos_sdk.mjs tests/clients/status_list.mjs $(CLIENTS)/
 	cd $(CLIENTS) && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	touch $@
+
+# A real browser, and what drives it and looks at pages for those who cannot see them.
+BROWSER := target/browser
+browser: $(BROWSER)/.installed
+$(BROWSER)/.installed: $(wildcard tests/browser/*)
+	test -x /usr/bin/chromium || (apt-get update && apt-get install -y --no-install-recommends chromium)
+	command -v node >/dev/null && command -v npm >/dev/null || (apt-get update && apt-get install -y --no-install-recommends nodejs npm)
+	mkdir -p $(BROWSER)
+	cp tests/browser/* $(BROWSER)/
+	cd $(BROWSER) && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	touch $@
 
 # What counts the instructions that a token takes.

@@ -71,9 +71,13 @@ fn every_module_names_only_what_is_below_it() {
 
 #[test]
 fn the_skins_do_not_import_one_another() {
-    for (path, text) in sources(Path::new("src/http/oauth")).into_iter().chain(sources(Path::new("src/http/api"))) {
-        let other = if path.contains("/oauth/") { "http::api" } else { "http::oauth" };
-        assert!(!text.contains(other), "{path} names {other}");
+    let skins = ["oauth", "api", "console", "portal"];
+    for skin in skins {
+        for (path, text) in sources(&Path::new("src/http").join(skin)) {
+            for other in skins.into_iter().filter(|other| *other != skin) {
+                assert!(!text.contains(&format!("http::{other}")), "{path} names {other}");
+            }
+        }
     }
 }
 

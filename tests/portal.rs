@@ -3,6 +3,7 @@ mod fixture;
 
 use std::time::Duration;
 
+use chancery::domain::brand::{Brand, Logo};
 use fixture::{Answer, FORM, ISSUER, Installation, MANAGEMENT_KEY, is_problem};
 use serde_json::{Value, json};
 
@@ -39,7 +40,7 @@ async fn post(on: &Installation, cookie: &str, path: &str, form: &str) -> Answer
 /// What a reveal page shows.
 fn secret(page: &Answer) -> String {
     assert_eq!((page.status.as_u16(), page.header("cache-control")), (200, "no-store"), "{page:?}");
-    page.text.split("class=\"secret\">").nth(1).unwrap().split('<').next().unwrap().to_owned()
+    page.text.split("id=\"secret\" data-secret>").nth(1).unwrap().split('<').next().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -59,7 +60,7 @@ async fn a_link_opens_once_and_in_time() {
     assert_eq!(open(&on, &late).await.status, 403);
     assert_eq!(open(&on, "nonsense").await.status, 403);
     let cookie = enter(&on, json!({ "organization": organization })).await;
-    assert_eq!(get(&on, &cookie, "/portal").await.status, 200);
+    assert_eq!(get(&on, &cookie, "/portal/api_keys").await.status, 200);
     on.pass(Duration::from_secs(31 * 60)).await;
     assert_eq!(get(&on, &cookie, "/portal").await.status, 403);
     assert_eq!(get(&on, "other=1", "/portal").await.status, 403);
@@ -77,29 +78,39 @@ async fn an_admin_makes_sees_and_revokes_his_organizations_keys_and_nobody_elses
     let foreign = on.api_key(&other, json!({})).await;
     let application = on.application_of(&organization, json!({})).await;
     let cookie = enter(&on, json!({ "organization": organization, "user": ada, "return_url": "https://example.com/back" })).await;
-    let home = get(&on, &cookie, "/portal").await;
+    let home = get(&on, &cookie, "/portal/api_keys").await;
     assert!(home.text.contains("Acme &#60;b&#62;&#38;") && home.text.contains("https://example.com/back"), "{home:?}");
-    let made = post(&on, &cookie, "/portal/api_keys", "owner=organization&name=%3Cscript%3E&permissions=threads%3Aread&expires=90").await;
+    let made = post(&on, &cookie, "/portal/api_keys", "name=%3Cscript%3E&permissions=threads%3Aread&expires=90").await;
     assert!(made.text.contains("Copy your API key now — it will not be shown again") && !made.text.contains("<script>"));
     let value = json!(secret(&made));
     let validated = on.validate(&value).await["api_key"].clone();
     assert_eq!((&validated["created_by"], &validated["permissions"]), (&json!(ada), &json!(["threads:read"])));
     assert_eq!(validated["expires_at"], "2027-02-18T00:00:00.000Z");
     let id = validated["id"].as_str().unwrap().to_owned();
-    let home = get(&on, &cookie, "/portal").await;
+    let home = get(&on, &cookie, "/portal/api_keys").await;
     assert!(home.text.contains(&id) && !home.text.contains(value.as_str().unwrap()) && !home.text.contains("<script>"));
     let confirm = get(&on, &cookie, &format!("/portal/api_keys/{id}/revoke")).await;
     assert!(confirm.text.contains("Are you sure you want to revoke this API key? Any applications using it will immediately lose access."));
     assert_eq!(on.reason(&value).await, Value::Null, "to be asked revokes nothing");
     assert_eq!(post(&on, &cookie, &format!("/portal/api_keys/{id}/revoke"), "").await.status, 303);
     assert_eq!(on.reason(&value).await, "revoked");
-    assert!(get(&on, &cookie, "/portal").await.text.contains("class=\"revoked\">Revoked"));
+    assert!(!get(&on, &cookie, "/portal/api_keys").await.text.contains(&id));
+    let revoked = get(&on, &cookie, "/portal/api_keys?status=revoked").await;
+    assert!(revoked.text.contains("<span class=\"chip bad\">Revoked</span>"), "{revoked:?}");
     // Beyond the grant: another organization's key, and applications.
     let theirs = foreign["id"].as_str().unwrap();
     for (method, path) in [
         ("GET", format!("/portal/api_keys/{theirs}/revoke")),
         ("POST", format!("/portal/api_keys/{theirs}/revoke")),
+        ("GET", format!("/portal/api_keys/{theirs}/rotate")),
+        ("POST", format!("/portal/api_keys/{theirs}/rotate")),
+        ("GET", "/portal/own_keys".into()),
+        ("POST", "/portal/own_keys".into()),
+        ("GET", "/portal/members_keys".into()),
+        ("GET", "/portal/applications".into()),
+        ("GET", format!("/portal/applications/{}", application.id)),
         ("POST", format!("/portal/applications/{}/rotate", application.id)),
+        ("POST", format!("/portal/applications/{}/cancel_rotation", application.id)),
         ("GET", format!("/portal/applications/{}/delete", application.id)),
         ("POST", format!("/portal/applications/{}/delete", application.id)),
     ] {
@@ -107,7 +118,7 @@ async fn an_admin_makes_sees_and_revokes_his_organizations_keys_and_nobody_elses
         assert_eq!(answer.status, 404, "{method} {path}");
     }
     assert_eq!(post(&on, &cookie, "/portal/applications", "name=x").await.status, 404);
-    assert_eq!(post(&on, &cookie, "/portal/api_keys", "owner=organization&name=").await.status, 422);
+    assert_eq!(post(&on, &cookie, "/portal/api_keys", "name=").await.status, 422);
     assert_eq!(on.reason(&foreign["value"]).await, Value::Null);
     let told = on.manage("GET", &format!("/events?organization_id={organization}&limit=100"), Value::Null).await.expect(200);
     let events = told["data"].as_array().unwrap();
@@ -194,7 +205,7 @@ async fn a_session_ends_with_whatever_let_it_in() {
     let made_by_it = on.manage_as(value, "POST", "/portal/generate_link", json!({ "organization": organization }), &[]).await.expect(201);
     let token = made_by_it["link"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     let cookie = open(&on, &token).await.header("set-cookie").split(';').next().unwrap().to_owned();
-    assert_eq!(get(&on, &cookie, "/portal").await.status, 200);
+    assert_eq!(get(&on, &cookie, "/portal/api_keys").await.status, 200);
     on.manage("DELETE", &format!("/management_keys/{}", made["id"].as_str().unwrap()), Value::Null).await.expect(204);
     assert_eq!(get(&on, &cookie, "/portal").await.status, 403, "its management key is gone");
 }
@@ -219,9 +230,49 @@ async fn what_a_link_grants_is_what_its_maker_holds() {
     on.member(&ada, &organization, "admin").await;
     let token = on.manage("POST", "/widgets/token", widget("widgets:user-api-keys:manage-self", json!(ada))).await.expect(201);
     let cookie = open(&on, token["token"].as_str().unwrap()).await.header("set-cookie").split(';').next().unwrap().to_owned();
-    let value = json!(secret(&post(&on, &cookie, "/portal/api_keys", "owner=user&name=mine").await));
+    let value = json!(secret(&post(&on, &cookie, "/portal/own_keys", "name=mine").await));
     assert_eq!(on.validate(&value).await["api_key"]["owner"]["id"], json!(ada));
-    assert_eq!(post(&on, &cookie, "/portal/api_keys", "owner=organization&name=x").await.status, 404);
+    assert_eq!(post(&on, &cookie, "/portal/api_keys", "name=x").await.status, 404);
     let events = on.manage("GET", "/events?limit=100", Value::Null).await;
     assert!(!events.text.contains("chp_") && !events.text.contains(MANAGEMENT_KEY));
+}
+
+#[tokio::test]
+async fn case_265_the_portal_is_framed_by_origins_that_were_named_and_wears_the_products_name() {
+    let on = Installation::new().await;
+    let page = on.send("GET", "/portal/chp_x", &[], "").await;
+    assert!(page.header("content-security-policy").contains("frame-ancestors 'none'"), "{page:?}");
+    assert_eq!(on.send("GET", "/portal/brand/logo", &[], "").await.status, 404);
+    let on = Installation::deployed(|deployment| {
+        deployment.brand = Brand {
+            name: Some("Product <b>".into()),
+            logo: Some(Logo::parse("logo.svg", b"<svg/>".to_vec()).unwrap()),
+            color: Some("#ffd400".parse().unwrap()),
+            origins: vec!["https://app.example.com".parse().unwrap()],
+        };
+    })
+    .await;
+    let organization = on.organization("Acme").await;
+    let token = link(&on, json!({ "organization": organization })).await;
+    let page = on.send("GET", &format!("/portal/{token}"), &[], "").await;
+    assert!(page.header("content-security-policy").contains("frame-ancestors https://app.example.com;"), "{page:?}");
+    assert!(
+        page.text.contains("Product &#60;b&#62;")
+            && page.text.contains("/portal/brand/logo")
+            && page.text.contains("/portal/brand/style.css")
+    );
+    let logo = on.send("GET", "/portal/brand/logo", &[], "").await;
+    assert_eq!((logo.header("content-type"), logo.text.as_str()), ("image/svg+xml", "<svg/>"));
+    let style = on.send("GET", "/portal/brand/style.css", &[], "").await;
+    assert!(style.text.contains("background: #ffd400; color: #000"), "{style:?}");
+    // In a frame the cookie comes back only if it says so; outside it is as strict as ever.
+    let framed = [FORM, SAME_ORIGIN, ("sec-fetch-dest", "iframe")];
+    let opened = on.send("POST", "/portal/open", &framed, format!("link={token}")).await;
+    for attribute in ["__Host-", "HttpOnly", "Secure", "SameSite=None", "Partitioned", "Path=/"] {
+        assert!(opened.header("set-cookie").contains(attribute), "{opened:?}");
+    }
+    let token = link(&on, json!({ "organization": organization })).await;
+    assert!(open(&on, &token).await.header("set-cookie").contains("SameSite=Strict"));
+    let console = on.send("GET", "/console/sign_in", &[], "").await;
+    assert!(console.header("content-security-policy").contains("frame-ancestors 'none'"), "the console is nobody's");
 }

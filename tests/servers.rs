@@ -23,6 +23,7 @@ async fn instance(database: Database, keys: &std::path::Path) -> (Arc<Authority>
         expires_in_jitter: 0,
         api_key_prefix: ApiKeyPrefix::parse("", ApiKeyPrefix::DEFAULT).unwrap(),
         webhook_networks: Vec::new(),
+        brand: Default::default(),
     };
     let mut announced = None;
     let told = |key: &Secret| announced = Some(key.expose().to_owned());

@@ -81,6 +81,7 @@ pub async fn authority_on(database: Database, folder: std::path::PathBuf) -> Arc
         expires_in_jitter: 0,
         api_key_prefix: ApiKeyPrefix::stored(ApiKeyPrefix::DEFAULT.into()),
         webhook_networks: Vec::new(),
+        brand: Default::default(),
     };
     let place = MasterKeyPlace::Folder(folder.join("keys"));
     let authority = start::start(settings, database, &place, Some(&Secret::presented(KEY)), Clock::system(), |_| ()).await.unwrap();

@@ -34,7 +34,14 @@ impl Authority {
     }
 
     /// Of one organization, or of all in the caller's reach.
-    pub async fn list_applications(&self, caller: &Caller, of: Option<&str>, request: &PageRequest) -> Result<Page<Application>, Error> {
+    /// Of one organization, or of all; with a part of the name, those that have it.
+    pub async fn list_applications(
+        &self,
+        caller: &Caller,
+        of: Option<&str>,
+        search: Option<&str>,
+        request: &PageRequest,
+    ) -> Result<Page<Application>, Error> {
         let reach = caller.demand(Power::ApplicationsRead)?;
         let (mut tx, now) = (self.database.read().await?, self.clock.now());
         demand_admin_of(&mut tx, caller, of).await?;
@@ -44,7 +51,7 @@ impl Authority {
                 return Err(Error::InvalidCursor);
             }
         }
-        Ok(applications::list(&mut tx, reach, of, request, now).await?)
+        Ok(applications::list(&mut tx, reach, of, search, request, now).await?)
     }
 }
 

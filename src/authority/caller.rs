@@ -7,7 +7,7 @@ use super::error::Error;
 use super::idempotency::Idempotency;
 use crate::domain::credential::{Purpose, Secret};
 use crate::domain::event::Actor;
-use crate::domain::id::{ManagementKeyId, PortalSessionId, UserId};
+use crate::domain::id::{ConsoleSessionId, ManagementKeyId, PortalSessionId, UserId};
 use crate::domain::management_key::{ManagementKey, Power, Reach};
 use crate::domain::organization::OrganizationStatus;
 use crate::storage::{Tx, management_keys, organizations};
@@ -20,8 +20,15 @@ pub const MIN_PRESET_LENGTH: usize = 32;
 pub struct Caller {
     key: Arc<ManagementKey>,
     acting_user: Option<UserId>,
-    /// The portal session through which he comes.
-    portal_session: Option<PortalSessionId>,
+    door: Door,
+}
+
+/// Where he came in.
+#[derive(Clone, Copy, Debug)]
+enum Door {
+    Api,
+    Portal(PortalSessionId),
+    Console(ConsoleSessionId),
 }
 
 /// One call of the management surface.
@@ -50,14 +57,20 @@ impl Caller {
 
     /// A visitor of the portal: `key` is narrowed to what his session grants.
     pub(super) fn visiting(key: ManagementKey, session: PortalSessionId, user: Option<UserId>) -> Self {
-        Self { key: Arc::new(key), acting_user: user, portal_session: Some(session) }
+        Self { key: Arc::new(key), acting_user: user, door: Door::Portal(session) }
+    }
+
+    /// An operator in the console.
+    pub(super) fn in_console(key: ManagementKey, session: ConsoleSessionId) -> Self {
+        Self { key: Arc::new(key), acting_user: None, door: Door::Console(session) }
     }
 
     /// Where he comes from, as events tell it, and through what.
     pub(super) fn source(&self) -> (&'static str, Option<String>) {
-        match self.portal_session {
-            Some(session) => ("admin_portal", Some(session.to_string())),
-            None => ("api", self.acting_user.map(|_| self.key.id.to_string())),
+        match self.door {
+            Door::Portal(session) => ("admin_portal", Some(session.to_string())),
+            Door::Console(session) => ("console", Some(session.to_string())),
+            Door::Api => ("api", self.acting_user.map(|_| self.key.id.to_string())),
         }
     }
 
@@ -138,6 +151,6 @@ impl Authority {
             return None;
         }
         self.uses.note_management_key(key.id, self.clock.now());
-        Some(Caller { key, acting_user: None, portal_session: None })
+        Some(Caller { key, acting_user: None, door: Door::Api })
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::revocation::KEPT_AFTER_EXPIRY;
 use crate::domain::token_quota::Window;
 use crate::domain::usage::KEPT_HOURS;
 use crate::domain::webhook::LOG_KEPT;
-use crate::storage::{idempotent_answers, portal_sessions, revocations, revoked_tokens, token_quotas, usage, webhooks};
+use crate::storage::{console_sessions, idempotent_answers, portal_sessions, revocations, revoked_tokens, token_quotas, usage, webhooks};
 
 const TICK: Duration = Duration::from_secs(1);
 /// Counts are written every this many ticks, so kill -9 loses at most five seconds of them (F28), where there is time to write them all.
@@ -82,6 +82,7 @@ impl Authority {
             let mut tx = self.database.write().await?;
             let more = [
                 idempotent_answers::purge(&mut tx, now).await?,
+                console_sessions::purge(&mut tx, now).await?,
                 portal_sessions::purge(&mut tx, now).await?,
                 revoked_tokens::purge(&mut tx, now).await?,
                 revocations::purge(&mut tx, now).await?,

@@ -7,6 +7,7 @@ pub mod bound;
 pub mod caller;
 pub mod change;
 pub mod client_secrets;
+pub mod console;
 pub mod error;
 pub mod events;
 pub mod failures;
@@ -35,6 +36,7 @@ pub mod start;
 pub mod status;
 pub mod token_quotas;
 pub mod usage;
+mod usage_history;
 pub mod users;
 pub mod validate;
 pub mod validity;
@@ -49,6 +51,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::courier::Courier;
 use crate::directory::Directory;
+use crate::domain::brand::Brand;
 use crate::domain::credential::ApiKeyPrefix;
 use crate::domain::id::RequestKind;
 use crate::domain::revocation::StatusProfile;
@@ -85,6 +88,8 @@ pub struct Deployment {
     pub api_key_prefix: ApiKeyPrefix,
     /// Internal networks that webhooks may be sent to.
     pub webhook_networks: Vec<ipnet::IpNet>,
+    /// Whose portal it seems to be.
+    pub brand: Brand,
 }
 
 /// The authority, made by [`start::start`].

@@ -97,13 +97,6 @@ impl Authority {
         change.note_portal("portal_session.revoked", &visitor.session);
         change.commit(&[]).await
     }
-
-    /// The names of the catalogue's permissions, in order.
-    pub fn grantable_names(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.directory.catalogue().permissions.keys().cloned().collect();
-        names.sort();
-        names
-    }
 }
 
 impl Change {

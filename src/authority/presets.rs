@@ -8,7 +8,7 @@ use super::error::Error;
 use crate::domain::event::{NewEvent, Subject};
 use crate::domain::management_key::Power;
 use crate::domain::page::{Cursor, Page, PageRequest};
-use crate::domain::permission::{NewPreset, PermissionCatalogue, Preset, PresetChange};
+use crate::domain::permission::{HolderKind, NewPreset, PermissionCatalogue, Preset, PresetChange};
 use crate::storage::{permissions, presets};
 
 const NAME: &str = "permission preset";
@@ -19,6 +19,17 @@ impl Authority {
         caller.demand(Power::PermissionsRead)?;
         let mut tx = self.database.read().await?;
         Ok(PermissionCatalogue::new(permissions::all(&mut tx).await?, presets::all(&mut tx).await?))
+    }
+
+    /// What can be granted to this kind of holder: for forms, whose visitor need not have the right to read the catalogue.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn grantable(&self, kind: HolderKind) -> Result<PermissionCatalogue, Error> {
+        let mut tx = self.database.read().await?;
+        let mut permissions = permissions::all(&mut tx).await?;
+        permissions.retain(|permission| permission.grantable_to.contains(&kind));
+        Ok(PermissionCatalogue::new(permissions, presets::all(&mut tx).await?))
     }
 
     pub async fn list_presets(&self, caller: &Caller, request: &PageRequest) -> Result<Page<Preset>, Error> {

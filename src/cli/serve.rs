@@ -40,6 +40,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         expires_in_jitter: args.expires_in_jitter,
         api_key_prefix: args.api_key_prefix.clone(),
         webhook_networks: args.webhook_networks.clone(),
+        brand: args.portal.brand()?,
     };
     let issuer = deployment.issuer.clone();
     if !deployment.schedule.leads_long_enough() {

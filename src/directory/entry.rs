@@ -124,6 +124,10 @@ impl ApiKeyEntry {
         std::mem::replace(&mut last_use, (Some(now), source.map(|address| address.to_string())))
     }
 
+    pub fn last_used_at(&self) -> Option<Timestamp> {
+        self.last_use().0
+    }
+
     fn last_use(&self) -> LastUse {
         self.last_use.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use tokio::sync::Mutex;
 
+use crate::domain::api_key::ApiKeyStatus;
 use crate::domain::credential::SecretDigest;
 use crate::domain::id::{ApiKeyId, ApplicationId, ClientId, ManagementKeyId, OrganizationId};
 use crate::domain::management_key::ManagementKey;
@@ -71,6 +72,14 @@ impl Directory {
 
     pub fn has_meters(&self) -> bool {
         !self.meters.is_empty()
+    }
+
+    /// When each key that works was made and last used: all of them, or one organization's.
+    pub fn api_key_ages(&self, of: Option<OrganizationId>, now: Timestamp) -> Vec<(Timestamp, Option<Timestamp>)> {
+        let in_reach = |entry: &ApiKeyEntry| of.is_none_or(|of| entry.key.owner.organization_id() == of);
+        let works = |entry: &ApiKeyEntry| entry.key.status_at(now) == ApiKeyStatus::Active;
+        let keys = self.api_keys.iter().filter(|entry| in_reach(entry) && works(entry));
+        keys.map(|entry| (entry.key.created_at, entry.last_used_at())).collect()
     }
 
     pub fn catalogue(&self) -> Arc<Catalogue> {

@@ -158,6 +158,8 @@ pub struct ApiKeyFilter {
     pub user_id: Option<UserId>,
     pub organization_id: Option<String>,
     pub status: StatusFilter,
+    /// A part of the name, in any case.
+    pub search: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

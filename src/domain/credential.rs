@@ -20,12 +20,13 @@ pub enum Purpose {
     ManagementKey,
     WebhookSecret,
     PortalLink,
+    ConsoleSession,
     /// Its prefix is the operator's choice.
     ApiKey,
 }
 
 impl Purpose {
-    const FIXED: [&str; 4] = ["chs", "chm", "chw", "chp"];
+    const FIXED: [&str; 5] = ["chs", "chm", "chw", "chp", "chc"];
 
     /// Whether a secret for this may begin so.
     fn takes(self, prefix: &str) -> bool {
@@ -34,6 +35,7 @@ impl Purpose {
             Self::ManagementKey => prefix == "chm",
             Self::WebhookSecret => prefix == "chw",
             Self::PortalLink => prefix == "chp",
+            Self::ConsoleSession => prefix == "chc",
             Self::ApiKey => ApiKeyPrefix::parse("", prefix).is_ok(),
         }
     }
@@ -57,7 +59,7 @@ impl ApiKeyPrefix {
             return Ok(Self(text.to_owned()));
         }
         let message =
-            format!("{field} takes 2 to 20 of a-z, 0-9 and _, from a letter to a letter or digit, and none of chs, chm, chw, chp");
+            format!("{field} takes 2 to 20 of a-z, 0-9 and _, from a letter to a letter or digit, and none of chs, chm, chw, chp, chc");
         Err(FieldError::new("invalid_prefix", field, message))
     }
 
@@ -111,6 +113,10 @@ impl Secret {
         Self::generate("chp", random)
     }
 
+    pub fn console_session(random: &Zeroizing<[u8; 32]>) -> Self {
+        Self::generate("chc", random)
+    }
+
     pub fn api_key(prefix: &ApiKeyPrefix, random: &Zeroizing<[u8; 32]>) -> Self {
         Self::generate(prefix.as_str(), random)
     }
@@ -149,9 +155,8 @@ impl Secret {
 
     /// Whether it has the form of any secret of ours.
     pub fn is_any(&self) -> bool {
-        [Purpose::ClientSecret, Purpose::ManagementKey, Purpose::WebhookSecret, Purpose::PortalLink, Purpose::ApiKey]
-            .into_iter()
-            .any(|it| self.is_well_formed(it))
+        let ours = [Purpose::ClientSecret, Purpose::ManagementKey, Purpose::WebhookSecret, Purpose::PortalLink, Purpose::ConsoleSession];
+        ours.into_iter().chain([Purpose::ApiKey]).any(|it| self.is_well_formed(it))
     }
 
     /// Whether the prefix, the length, the alphabet and the checksum are right. A typo fails here, before any lookup, whoever the client is.

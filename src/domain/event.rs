@@ -55,6 +55,8 @@ pub const EVENT_NAMES: &[&str] = &[
     "portal_session.created",
     "portal_session.opened",
     "portal_session.revoked",
+    "console_session.created",
+    "console_session.ended",
     "signing_key.published",
     "signing_key.activated",
     "signing_key.retired",

@@ -44,6 +44,7 @@ kinds! {
     ApiKeyKind ApiKeyId "api_key"
     PresetKind PresetId "preset"
     PortalSessionKind PortalSessionId "portal"
+    ConsoleSessionKind ConsoleSessionId "console"
     WebhookEndpointKind WebhookEndpointId "we"
     DeliveryKind DeliveryId "delivery"
     EventKind EventId "event"

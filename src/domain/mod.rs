@@ -1,7 +1,9 @@
 //! What things are, without input or output: the nouns of the authority, parsed once and valid from then on.
 pub mod api_key;
 pub mod application;
+pub mod brand;
 pub mod client_secret;
+pub mod console;
 pub mod credential;
 pub mod event;
 pub mod id;

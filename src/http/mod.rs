@@ -3,6 +3,7 @@ pub mod api;
 mod body;
 mod conditional;
 mod connection;
+mod console;
 mod drain;
 mod health;
 mod hygiene;
@@ -10,6 +11,7 @@ pub mod listen;
 pub mod metrics;
 pub mod oauth;
 mod overload;
+mod pages;
 mod portal;
 pub mod reference;
 mod source;
@@ -69,7 +71,8 @@ pub fn router(app: &Arc<App>) -> Public {
     let path = Url::parse(issuer).map_or(String::new(), |url| url.path().trim_end_matches('/').to_owned());
     let routes = reference::serve(oauth::routes(&path).merge(api::routes()), issuer)
         .merge(status::router())
-        .merge(portal::routes())
+        .merge(portal::routes(&app.authority.deployment.brand))
+        .merge(console::routes(&path))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz));
     let routes = if path.is_empty() { routes } else { routes.clone().nest(&path, routes) };

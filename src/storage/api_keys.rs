@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::client_secrets::{read_digest, write_digest};
 use super::installation::take_status_indexes;
 use super::page::keyset;
-use super::{Result, StoreError, Tx, escape_like, life, on, revocations, run, stored};
+use super::{Result, StoreError, Tx, escape_like, life, on, revocations, run, stored, with_part};
 use crate::domain::api_key::{ApiKey, ApiKeyFilter, ApiKeyStatus, Owner, OwnerFilter, StatusFilter};
 use crate::domain::credential::SecretDigest;
 use crate::domain::id::{ApiKeyId, OrganizationId, UserId};
@@ -137,13 +137,14 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &ApiKeyFilter, request: &Pa
          AND CASE $5 WHEN 'organization' THEN api_key.user_id IS NULL WHEN 'user' THEN api_key.user_id IS NOT NULL ELSE 1 = 1 END \
          AND CASE $6 WHEN 'all' THEN 1 = 1 WHEN 'revoked' THEN revoked_at IS NOT NULL WHEN 'not_revoked' THEN revoked_at IS NULL \
          WHEN 'active' THEN revoked_at IS NULL AND COALESCE(expires_at, $7 + 1) > $7 AND COALESCE(retires_at, $7 + 1) > $7 \
-         ELSE revoked_at IS NULL AND (COALESCE(expires_at, $7 + 1) <= $7 OR COALESCE(retires_at, $7 + 1) <= $7) END"
+         ELSE revoked_at IS NULL AND (COALESCE(expires_at, $7 + 1) <= $7 OR COALESCE(retires_at, $7 + 1) <= $7) END \
+         AND (CAST($8 AS TEXT) IS NULL OR LOWER(api_key.name) LIKE $8 ESCAPE '!')"
     );
     let within = match filter.user_id {
         Some(_) => "api_key.user_id = $4",
         None => "api_key.organization_id = $3",
     };
-    let keyset = keyset(select, Some(within), "api_key.id", 7, request);
+    let keyset = keyset(select, Some(within), "api_key.id", 8, request);
     let status = match filter.status {
         StatusFilter::All => "all",
         StatusFilter::NotRevoked => "not_revoked",
@@ -159,6 +160,7 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &ApiKeyFilter, request: &Pa
         .bind(filter.owner.name())
         .bind(status)
         .bind(now.millis())
+        .bind(filter.search.as_deref().map(with_part))
         .bind(keyset.cursor)
         .bind(keyset.limit)
         .fetch_all(connection))?;

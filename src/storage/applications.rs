@@ -3,7 +3,7 @@ use chancery_verifier::Scope;
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, escape_like, on, revocations, run, stored};
+use super::{Result, StoreError, Tx, escape_like, on, revocations, run, stored, with_part};
 use crate::domain::application::{Application, ApplicationStatus, ApplicationType, ClientAuthenticationMethod};
 use crate::domain::id::{ApplicationId, OrganizationId};
 use crate::domain::management_key::Reach;
@@ -106,19 +106,30 @@ pub async fn find(tx: &mut Tx, reach: Reach, id: &str, now: Timestamp) -> Result
 }
 
 /// Of one organization, or of all that are in reach.
-pub async fn list(tx: &mut Tx, reach: Reach, of: Option<&str>, request: &PageRequest, now: Timestamp) -> Result<Page<Application>> {
-    let sql = select!("(CAST($2 AS TEXT) IS NULL OR organization_id = $2) AND (CAST($3 AS TEXT) IS NULL OR organization_id = $3)");
+pub async fn list(
+    tx: &mut Tx,
+    reach: Reach,
+    of: Option<&str>,
+    search: Option<&str>,
+    request: &PageRequest,
+    now: Timestamp,
+) -> Result<Page<Application>> {
+    let sql = select!(
+        "(CAST($2 AS TEXT) IS NULL OR organization_id = $2) AND (CAST($3 AS TEXT) IS NULL OR organization_id = $3) \
+         AND (CAST($4 AS TEXT) IS NULL OR LOWER(application.name) LIKE $4 ESCAPE '!')"
+    );
     let within = match (reach.organization(), of) {
         (Some(_), _) => Some("organization_id = $2"),
         (None, Some(_)) => Some("organization_id = $3"),
         (None, None) => None,
     };
-    let keyset = keyset(sql, within, "id", 3, request);
+    let keyset = keyset(sql, within, "id", 4, request);
     let own = reach.organization().map(|id| id.to_string());
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql)
         .bind(now.hour())
         .bind(own)
         .bind(of)
+        .bind(search.map(with_part))
         .bind(keyset.cursor)
         .bind(keyset.limit)
         .fetch_all(connection))?;

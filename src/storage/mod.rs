@@ -13,6 +13,7 @@ pub mod api_keys;
 pub mod applications;
 pub mod client_secrets;
 pub mod clients;
+pub mod console_sessions;
 pub mod events;
 pub mod idempotent_answers;
 pub mod installation;
@@ -30,6 +31,7 @@ pub mod settings;
 pub mod signing_keys;
 pub mod token_quotas;
 pub mod usage;
+pub mod usage_history;
 pub mod users;
 pub mod webhooks;
 
@@ -260,6 +262,11 @@ impl Tx {
 /// A stored text that must parse, because only parsed ones are stored.
 fn stored<T: std::str::FromStr>(column: &str, text: &str) -> Result<T> {
     text.parse().map_err(|_parse| StoreError::Unreadable(format!("{column} {text:?}")))
+}
+
+/// What a name with this part in it is LIKE, in lower case, `ESCAPE '!'`.
+fn with_part(part: &str) -> String {
+    format!("%{}%", escape_like(&part.to_ascii_lowercase()))
 }
 
 /// A text as it stands for itself in a `LIKE … ESCAPE '!'`.

@@ -18,7 +18,7 @@ macro_rules! tables {
 }
 
 /// All of them, each after those it refers to.
-pub const TABLES: [Table; 26] = tables![
+pub const TABLES: [Table; 27] = tables![
     "head",
     "sealed_value",
     "signing_key",
@@ -34,6 +34,7 @@ pub const TABLES: [Table; 26] = tables![
     "organization_membership",
     "api_key",
     "portal_session",
+    "console_session",
     "revoked_token",
     "revocation",
     "event",

@@ -2,7 +2,7 @@
 use sqlx::FromRow;
 
 use super::page::keyset;
-use super::{Result, StoreError, Tx, escape_like, on, revocations, run, stored};
+use super::{Result, StoreError, Tx, on, revocations, run, stored, with_part};
 use crate::domain::id::OrganizationId;
 use crate::domain::management_key::Reach;
 use crate::domain::organization::{Organization, OrganizationPrincipal, OrganizationStatus};
@@ -66,13 +66,9 @@ pub async fn list(tx: &mut Tx, reach: Reach, search: Option<&str>, request: &Pag
                   AND (CAST($2 AS TEXT) IS NULL OR LOWER(name) LIKE $2 ESCAPE '!')";
     let keyset = keyset(select, None, "id", 2, request);
     let own = reach.organization().map(|id| id.to_string());
-    let pattern = search.map(|part| {
-        let escaped = escape_like(&part.to_ascii_lowercase());
-        format!("%{escaped}%")
-    });
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql)
         .bind(own)
-        .bind(pattern)
+        .bind(search.map(with_part))
         .bind(keyset.cursor)
         .bind(keyset.limit)
         .fetch_all(connection))?;

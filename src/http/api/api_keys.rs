@@ -31,13 +31,18 @@ pub fn routes() -> Routes {
             op.pages()
                 .choice("status", status, statuses)
                 .choice("owner", "Whose: the organization's own unless said otherwise.", &["organization", "user", "all"])
+                .query("search", "A part of the name.")
                 .answers::<List<ApiKey>>()
         })
         .post("/organizations/{id}/api_keys", create_of_organization, "Create an API key of an organization", |op| {
             op.about("The answer holds its value, this once.").takes::<CreateBody>(example()).creates::<RevealedView>()
         })
         .get("/user_management/users/{id}/api_keys", list_of_user, "List the API keys of a user", |op| {
-            op.pages().choice("status", status, statuses).query("organization_id", "In one organization.").answers::<List<ApiKey>>()
+            op.pages()
+                .choice("status", status, statuses)
+                .query("organization_id", "In one organization.")
+                .query("search", "A part of the name.")
+                .answers::<List<ApiKey>>()
         })
         .post("/user_management/users/{id}/api_keys", create_of_user, "Create an API key of a user", |op| {
             op.about("It acts for that user, in one organization, and dies when he leaves it. The answer holds its value, this once.")
@@ -211,14 +216,16 @@ fn parse_expiry(text: Option<Option<String>>) -> Result<Option<Option<Timestamp>
 pub async fn list_of_organization(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
     let page = call.query.page()?;
     let (owner, status) = (parse_owner(&call.query)?, parse_status(&call.query)?);
-    let filter = ApiKeyFilter { owner, user_id: None, organization_id: None, status };
+    let search = call.query.get("search").map(str::to_owned);
+    let filter = ApiKeyFilter { owner, user_id: None, organization_id: None, status, search };
     Ok(Answer::list(call.app.authority.list_api_keys_of_organization(call.caller(), &id, filter, &page).await?))
 }
 
 pub async fn list_of_user(Path(id): Path<String>, call: Call) -> Result<Answer, Stop> {
     let page = call.query.page()?;
     let organization_id = call.query.get("organization_id").map(str::to_owned);
-    let filter = ApiKeyFilter { owner: OwnerFilter::User, user_id: None, organization_id, status: parse_status(&call.query)? };
+    let (status, search) = (parse_status(&call.query)?, call.query.get("search").map(str::to_owned));
+    let filter = ApiKeyFilter { owner: OwnerFilter::User, user_id: None, organization_id, status, search };
     Ok(Answer::list(call.app.authority.list_api_keys_of_user(call.caller(), &id, filter, &page).await?))
 }
 

@@ -23,6 +23,7 @@ pub fn routes() -> Routes {
         .get("/connect/applications", list, "List applications", |op| {
             op.pages()
                 .query("organization_id", "Of one organization.")
+                .query("search", "A part of the name.")
                 .query("registration_types", "Taken for the SDKs, without effect.")
                 .answers::<List<Application>>()
         })
@@ -153,7 +154,8 @@ fn check_resources(resources: Option<&Vec<String>>) -> Result<(), FieldError> {
 
 pub async fn list(call: Call) -> Result<Answer, Stop> {
     let page = call.query.page()?;
-    let applications = call.app.authority.list_applications(call.caller(), call.query.get("organization_id"), &page).await?;
+    let applications =
+        call.app.authority.list_applications(call.caller(), call.query.get("organization_id"), call.query.get("search"), &page).await?;
     Ok(Answer::list(applications))
 }
 

@@ -1,43 +1,31 @@
 //! The door: a link is shown, opened once, and left again.
 use std::sync::Arc;
 
-use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
-use serde::Deserialize;
 
-use super::pages::page;
-use super::visit::{Refused, Sent, Visit, base, cookie};
-use crate::domain::credential::Secret;
+use super::brand::frame;
+use super::visit::{Visit, closed, cookie, farewell, refused};
 use crate::http::App;
 use crate::http::hygiene::RequestId;
+use crate::http::pages::{Field, Fields, Form, Page, Refused, base};
 use crate::http::source::Peer;
-
-#[derive(Template)]
-#[template(path = "link.html")]
-struct LinkPage<'a> {
-    base: &'a str,
-    link: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "left.html")]
-struct LeftPage<'a> {
-    base: &'a str,
-    return_url: Option<&'a str>,
-}
-
-#[derive(Deserialize)]
-pub struct LinkForm {
-    link: String,
-}
 
 /// Following a link opens nothing yet: whatever looks at links before people do would use it up.
 pub async fn link(State(app): State<Arc<App>>, Path(link): Path<String>) -> Response {
-    page(&LinkPage { base: &base(&app), link: &link })
+    let mut page = Page::new("Manage your organization's credentials");
+    page.push(Form {
+        title: "This link opens once".into(),
+        action: format!("{}/portal/open", base(&app)),
+        fields: vec![Field::Hidden { name: "link", value: link }],
+        button: "Continue".into(),
+        open: true,
+        ..Form::default()
+    });
+    frame(&app, None).render(&page)
 }
 
 pub async fn open(
@@ -46,19 +34,31 @@ pub async fn open(
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     jar: CookieJar,
-    Sent(form): Sent<LinkForm>,
+    fields: Fields,
 ) -> Result<Response, Refused> {
     let source = app.trusted_proxies.source(peer.map(|Extension(peer)| peer), &headers);
-    let opened = app.authority.open_portal(&Secret::presented(&form.link), &request_id.to_string(), source).await;
-    let session = opened.map_err(|error| Refused::of(&app, error))?.ok_or_else(|| Refused::closed(&app))?;
+    let opened = app.authority.open_portal(&fields.secret("link"), &request_id.to_string(), source).await;
+    let session = opened.map_err(|error| refused(&app, error))?.ok_or_else(|| closed(&app))?;
     let home = format!("{}/portal", base(&app));
-    Ok((jar.add(cookie(session.expose())), Redirect::to(&home)).into_response())
+    Ok((jar.add(cookie(session.expose(), framed(&app, &headers))), Redirect::to(&home)).into_response())
+}
+
+/// Whether the request is for a frame, which only the allow-listed origins have.
+fn framed(app: &App, headers: &HeaderMap) -> bool {
+    !app.authority.deployment.brand.origins.is_empty() && headers.get("sec-fetch-dest").is_some_and(|destination| destination == "iframe")
+}
+
+/// To the first of what the link grants.
+pub async fn home(visit: Visit) -> Result<Redirect, Refused> {
+    let places = visit.places();
+    let (first, _) = places.first().ok_or_else(|| closed(&visit.app))?;
+    Ok(Redirect::to(&visit.path(first)))
 }
 
 /// A page with the way back, not a redirect: forms lead nowhere but here.
-pub async fn leave(visit: Visit, jar: CookieJar) -> Result<Response, Refused> {
+pub async fn leave(visit: Visit, headers: HeaderMap, jar: CookieJar) -> Result<Response, Refused> {
     let left = visit.app.authority.leave_portal(&visit.visitor, visit.request_id(), visit.source_ip()).await;
-    left.map_err(|error| Refused::of(&visit.app, error))?;
-    let page = page(&LeftPage { base: &visit.base(), return_url: visit.visitor.session.return_url.as_deref() });
-    Ok((jar.add(cookie("")), page).into_response())
+    left.map_err(|error| visit.refused(error))?;
+    let page = farewell(&visit.app, visit.visitor.session.return_url.as_deref());
+    Ok((jar.add(cookie("", framed(&visit.app, &headers))), page).into_response())
 }

@@ -1,40 +1,34 @@
-//! The portal for customers' own admins: plain pages without scripts, let in by a link that opens once (`authority/portal.rs`).
+//! The portal for customers' own admins: let in by a link that opens once (`authority/portal.rs`), they see what the link grants and no more.
+mod api_keys;
+mod applications;
+mod brand;
 mod door;
-mod pages;
 mod visit;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue};
 use axum::routing::{get, post};
-use tower_http::csrf::CsrfLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::App;
+use super::pages::{assets, guarded};
+use crate::domain::brand::Brand;
 
-const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
-
-pub fn routes() -> Router<Arc<App>> {
-    let header = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
+pub fn routes(brand: &Brand) -> Router<Arc<App>> {
     let pages = Router::new()
-        .route("/portal", get(pages::home))
+        .route("/portal", get(door::home))
         .route("/portal/open", post(door::open))
         .route("/portal/leave", post(door::leave))
         .route("/portal/{link}", get(door::link))
-        .route("/portal/api_keys", post(pages::create_key))
-        .route("/portal/api_keys/{id}/revoke", get(pages::confirm_revocation).post(pages::revoke_key))
-        .route("/portal/applications", post(pages::create_application))
-        .route("/portal/applications/{id}/rotate", post(pages::rotate_secret))
-        .route("/portal/applications/{id}/delete", get(pages::confirm_deletion).post(pages::delete_application))
-        .layer(CsrfLayer::new())
-        .layer(header(CACHE_CONTROL, "no-store"))
-        .layer(header(CONTENT_SECURITY_POLICY, POLICY))
-        .layer(header(HeaderName::from_static("referrer-policy"), "no-referrer"))
-        .layer(header(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
-        .layer(header(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"));
-    let style =
-        get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=3600")], include_str!("style.css")));
-    pages.route("/portal/style.css", style)
+        .route("/portal/api_keys", get(api_keys::list).post(api_keys::create))
+        .route("/portal/own_keys", get(api_keys::list_own).post(api_keys::create_own))
+        .route("/portal/members_keys", get(api_keys::list_of_members))
+        .route("/portal/api_keys/{id}/rotate", get(api_keys::rotation_page).post(api_keys::rotate))
+        .route("/portal/api_keys/{id}/revoke", get(api_keys::confirm_revocation).post(api_keys::revoke))
+        .route("/portal/applications", get(applications::list).post(applications::create))
+        .route("/portal/applications/{id}", get(applications::show))
+        .route("/portal/applications/{id}/rotate", post(applications::rotate))
+        .route("/portal/applications/{id}/cancel_rotation", post(applications::cancel_rotation))
+        .route("/portal/applications/{id}/delete", get(applications::confirm_deletion).post(applications::delete));
+    guarded(pages, &brand.origins).merge(assets("portal")).merge(brand::routes())
 }

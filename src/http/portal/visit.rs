@@ -2,56 +2,37 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use askama::Template;
-use axum::Form;
-use axum::body::Body;
-use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::StatusCode;
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
-use serde::de::DeserializeOwned;
-use url::Url;
+use axum_extra::extract::cookie::{Cookie, Expiration, SameSite};
 
-use crate::authority::caller::{Call, Operation};
+use super::brand::frame;
+use crate::authority::bound::Bound;
+use crate::authority::caller::{Call, Caller, Operation};
 use crate::authority::change::Change;
 use crate::authority::error::Error;
 use crate::authority::idempotency::Begun;
-use crate::authority::portal::Visitor;
+use crate::authority::portal::{Visitor, operation};
 use crate::domain::credential::Secret;
-use crate::domain::portal::SESSION_LIFE;
+use crate::domain::page::{Cursor, Order, Page as Listed, PageRequest};
+use crate::domain::portal::{Capability, SESSION_LIFE};
 use crate::http::App;
-use crate::http::body::read;
-use crate::http::hygiene::{Cause, RequestId};
+use crate::http::hygiene::RequestId;
+use crate::http::pages::{Fields, Frame, Link, Notice, Page, Refused, Table, Tone, base};
 use crate::http::source::Peer;
 
-const MAX_FORM_BYTES: usize = 64 * 1024;
 const COOKIE: &str = "__Host-chancery-portal";
+const ROWS: u8 = 50;
 
 pub struct Visit {
     pub app: Arc<App>,
     pub visitor: Visitor,
+    pub query: Fields,
     call: Call,
-}
-
-/// A page that says why there is no other.
-pub struct Refused {
-    status: StatusCode,
-    title: &'static str,
-    text: String,
-    back: bool,
     base: String,
-    cause: Option<String>,
-}
-
-#[derive(Template)]
-#[template(path = "message.html")]
-struct MessagePage<'a> {
-    base: &'a str,
-    title: &'a str,
-    text: &'a str,
-    back: bool,
 }
 
 impl FromRequestParts<Arc<App>> for Visit {
@@ -61,10 +42,10 @@ impl FromRequestParts<Arc<App>> for Visit {
         let jar = CookieJar::from_headers(&parts.headers);
         let presented = jar.get(COOKIE).map(|cookie| Secret::presented(cookie.value()));
         let visitor = match presented {
-            Some(session) => app.authority.find_visitor(&session).await.map_err(|error| Refused::of(app, error))?,
+            Some(session) => app.authority.find_visitor(&session).await.map_err(|error| refused(app, error))?,
             None => None,
         };
-        let Some(visitor) = visitor else { return Err(Refused::closed(app)) };
+        let Some(visitor) = visitor else { return Err(closed(app)) };
         let call = Call {
             caller: visitor.caller.clone(),
             request_id: parts.extensions.get::<RequestId>().map_or_else(String::new, RequestId::to_string),
@@ -72,22 +53,65 @@ impl FromRequestParts<Arc<App>> for Visit {
             if_match: None,
             idempotency: None,
         };
-        Ok(Self { app: Arc::clone(app), visitor, call })
+        let query = Fields::of_query(parts.uri.query().filter(|_| parts.method == Method::GET));
+        Ok(Self { app: Arc::clone(app), visitor, query, call, base: base(app) })
+    }
+}
+
+/// Whatever a session is over for, the way back in is the same.
+pub fn closed(app: &App) -> Refused {
+    let text = "The link was opened already, or too much time has passed. Ask for a new one where you got it.";
+    Refused::new(app, StatusCode::FORBIDDEN, "This session is over", text)
+}
+
+pub fn refused(app: &App, error: Error) -> Refused {
+    match error {
+        Error::Unauthenticated => closed(app),
+        other => Refused::of(app, other),
     }
 }
 
 impl Visit {
-    /// Does what the API does under this name, and as it does it.
+    pub fn caller(&self) -> &Caller {
+        &self.visitor.caller
+    }
+
+    pub fn organization(&self) -> String {
+        self.visitor.session.organization_id.to_string()
+    }
+
+    /// A page of the portal; `place` without a slash before it.
+    pub fn path(&self, place: impl std::fmt::Display) -> String {
+        format!("{}/portal/{place}", self.base)
+    }
+
+    pub fn refused(&self, error: impl Into<Error>) -> Refused {
+        refused(&self.app, error.into())
+    }
+
+    pub fn may(&self, capability: Capability) -> bool {
+        self.visitor.demand(capability).is_ok()
+    }
+
+    pub fn demand(&self, capability: Capability) -> Result<(), Refused> {
+        self.visitor.demand(capability).map_err(|error| self.refused(error))
+    }
+
+    /// Does what the API does under this name, and as it does it, where the link grants it.
     pub async fn change<T>(
         &self,
-        operation: Operation,
+        name: &'static str,
+        capability: Capability,
         target: Option<&str>,
         change: impl AsyncFnOnce(&mut Change) -> Result<T, Error>,
-    ) -> Result<T, Refused> {
-        let authority = &self.app.authority;
-        let mut begun = match authority.begin(&self.call, operation).await {
+    ) -> Result<(T, Option<Bound>), Refused> {
+        let operation = operation(name, capability);
+        if let Err(error) = self.visitor.demand(capability) {
+            return Err(self.refuse(operation, target, error).await);
+        }
+        let mut begun = match self.app.authority.begin(&self.call, operation).await {
             Ok(Begun::Change(begun)) => begun,
-            Ok(Begun::Replay(_)) => return Err(Refused::closed(&self.app)),
+            Ok(Begun::Replay(_)) => return Err(closed(&self.app)),
             Err(error) => return Err(self.refuse(operation, target, error).await),
         };
         let done = match begun.demand_portal_session(self.visitor.session.id).await {
@@ -96,8 +120,9 @@ impl Visit {
         };
         match done {
             Ok(done) => {
-                begun.commit(&[]).await.map_err(|error| Refused::of(&self.app, error))?;
-                Ok(done)
+                let bound = begun.bound().await.map_err(|error| self.refused(error))?;
+                begun.commit(&[]).await.map_err(|error| self.refused(error))?;
+                Ok((done, bound))
             }
             Err(error) => {
                 drop(begun);
@@ -106,10 +131,18 @@ impl Visit {
         }
     }
 
+    /// Asks, before anything that was sent is looked at, whether the link grants the change.
+    pub async fn demand_for(&self, name: &'static str, capability: Capability) -> Result<(), Refused> {
+        match self.visitor.demand(capability) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.refuse(operation(name, capability), None, error).await),
+        }
+    }
+
     /// Writes the refusal of a change down, as the API does.
     pub async fn refuse(&self, operation: Operation, target: Option<&str>, error: Error) -> Refused {
         self.app.authority.note_refusal(&self.call, operation, target, None, &error).await;
-        Refused::of(&self.app, error)
+        self.refused(error)
     }
 
     pub fn request_id(&self) -> &str {
@@ -120,48 +153,67 @@ impl Visit {
         self.call.source_ip
     }
 
-    pub fn base(&self) -> String {
-        base(&self.app)
-    }
-}
-
-/// A form, read as every body is: bounded in size and time.
-pub struct Sent<T>(pub T);
-
-impl<T: DeserializeOwned> FromRequest<Arc<App>> for Sent<T> {
-    type Rejection = Refused;
-
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refused> {
-        let unreadable = |status, text: &str| Refused {
-            status,
-            title: "That cannot be taken",
-            text: text.to_owned(),
-            back: true,
-            base: base(app),
-            cause: None,
+    pub fn page_request(&self) -> PageRequest {
+        let cursor = match (self.query.owned("after"), self.query.owned("before")) {
+            (Some(after), _) => Some(Cursor::After(after)),
+            (None, before) => before.map(Cursor::Before),
         };
-        let (parts, body) = request.into_parts();
-        let bytes = read(&parts.headers, body, MAX_FORM_BYTES).await.map_err(|error| unreadable(error.status(), error.message()))?;
-        let form = Form::<T>::from_request(Request::from_parts(parts, Body::from(bytes)), app).await;
-        let Form(sent) = form.map_err(|_form| unreadable(StatusCode::UNPROCESSABLE_ENTITY, "A part of the form is missing."))?;
-        Ok(Self(sent))
+        PageRequest { limit: ROWS, order: Order::Descending, cursor }
+    }
+
+    /// Puts the ways to the pages around this one under a table; `keep` are the parameters of the list that stay.
+    pub fn turn<T>(&self, table: &mut Table, page: &Listed<T>, place: &str, keep: &[&str]) {
+        let keep = self.query.kept(keep);
+        table.newer = page.before.as_ref().map(|id| self.path(format!("{place}?before={id}{keep}")));
+        table.older = page.after.as_ref().map(|id| self.path(format!("{place}?after={id}{keep}")));
+    }
+
+    /// After a change: to a page that says what was done, so that loading it again repeats nothing.
+    pub fn done(&self, place: &str, what: &str, bound: Option<&Bound>) -> Response {
+        let by = bound.map_or_else(String::new, |bound| format!("&by={}", bound.effective_by_ms));
+        Redirect::to(&self.path(format!("{place}?done={what}{by}"))).into_response()
+    }
+
+    /// The places the link grants, the first of which is where one begins.
+    pub fn places(&self) -> Vec<(&'static str, &'static str)> {
+        let places = [
+            (Capability::ApiKeys, "api_keys", "API Keys"),
+            (Capability::OwnKeys, "own_keys", "Your API Keys"),
+            (Capability::MembersKeys, "members_keys", "Members' API Keys"),
+            (Capability::Applications, "applications", "Applications"),
+        ];
+        places.into_iter().filter(|(capability, _, _)| self.may(*capability)).map(|(_, place, text)| (place, text)).collect()
+    }
+
+    pub fn render(&self, current: &str, mut page: Page) -> Response {
+        let places = self.places().into_iter();
+        let mut navigation: Vec<_> = places.map(|(place, text)| Link::new(self.path(place), text)).collect();
+        if let Some(url) = &self.visitor.session.return_url {
+            navigation.push(Link::new(url.clone(), "Back to where you came from"));
+        }
+        let frame = Frame {
+            navigation,
+            current: self.path(current),
+            who: Some((String::new(), self.path("leave"))),
+            ..frame(&self.app, Some(&self.visitor.organization_name))
+        };
+        if let Some(told) = Notice::of_query(&self.query) {
+            page.blocks.insert(0, told.into());
+        }
+        frame.render(&page)
     }
 }
 
-/// The path of the issuer, before every path of the portal; empty without one.
-pub fn base(app: &App) -> String {
-    Url::parse(&app.authority.deployment.issuer).map_or(String::new(), |url| url.path().trim_end_matches('/').to_owned())
-}
-
-/// `__Host-` needs `Secure` and `/`; browsers take that from a loopback address too.
-pub fn cookie(value: &str) -> Cookie<'static> {
-    let life = axum_extra::extract::cookie::Expiration::Session;
+/// `__Host-` needs `Secure` and `/`; browsers take that from a loopback address too. In a frame of another site a cookie comes back only where it
+/// says so, and is kept apart for that site (`Partitioned`).
+pub fn cookie(value: &str, framed: bool) -> Cookie<'static> {
     let mut cookie = Cookie::new(COOKIE, value.to_owned());
     cookie.set_path("/");
     cookie.set_secure(true);
     cookie.set_http_only(true);
-    cookie.set_same_site(SameSite::Strict);
-    cookie.set_expires(life);
+    cookie.set_same_site(if framed { SameSite::None } else { SameSite::Strict });
+    cookie.set_partitioned(framed.then_some(true));
+    cookie.set_expires(Expiration::Session);
     if value.is_empty() {
         cookie.make_removal();
     } else if let Ok(life) = SESSION_LIFE.try_into() {
@@ -170,42 +222,10 @@ pub fn cookie(value: &str) -> Cookie<'static> {
     cookie
 }
 
-impl Refused {
-    pub fn closed(app: &App) -> Self {
-        let text = "The link was opened already, or too much time has passed. Ask for a new one where you got it.".to_owned();
-        Self { status: StatusCode::FORBIDDEN, title: "This session is over", text, back: false, base: base(app), cause: None }
-    }
-
-    pub fn of(app: &App, error: Error) -> Self {
-        let page = |status, title, text: String| Self { status, title, text, back: true, base: base(app), cause: None };
-        match error {
-            Error::Invalid(fields) => {
-                let text = fields.iter().map(|field| field.message.as_str()).collect::<Vec<_>>().join("; ");
-                page(StatusCode::UNPROCESSABLE_ENTITY, "That cannot be taken", text)
-            }
-            Error::NotFound(what) => page(StatusCode::NOT_FOUND, "Not found", format!("There is no such {what}.")),
-            Error::Forbidden { message, .. } => page(StatusCode::FORBIDDEN, "Not allowed", message),
-            Error::Conflict { message, .. } => page(StatusCode::CONFLICT, "Not now", message),
-            Error::Unauthenticated => Self::closed(app),
-            Error::Unavailable(cause) => {
-                let text = "Changes cannot be made for the moment: try again.".to_owned();
-                Self { cause: Some(cause.to_string()), ..page(StatusCode::SERVICE_UNAVAILABLE, "Try again", text) }
-            }
-            other => {
-                let text = "Something went wrong here.".to_owned();
-                Self { cause: Some(format!("{other:?}")), ..page(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", text) }
-            }
-        }
-    }
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let page = MessagePage { base: &self.base, title: self.title, text: &self.text, back: self.back };
-        let mut response = (self.status, Html(page.render().unwrap_or_default())).into_response();
-        if let Some(cause) = self.cause {
-            response.extensions_mut().insert(Cause(cause));
-        }
-        response
-    }
+/// What a page says when nobody is in any more.
+pub fn farewell(app: &App, return_url: Option<&str>) -> Response {
+    let mut page = Page::new("You have left");
+    page.push(Notice::new(Tone::Good, "This session is over."));
+    let navigation = return_url.map(|url| Link::new(url, "Back to where you came from")).into_iter().collect();
+    Frame { navigation, ..frame(app, None) }.render(&page)
 }

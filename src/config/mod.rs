@@ -1,4 +1,6 @@
 //! Settings: each is a flag and a variable, parsed at the border. The one place the environment is read (by clap).
+mod portal;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use crate::domain::revocation::StatusProfile;
 use crate::domain::schedule::Schedule;
 use crate::keys::master::MasterKeyPlace;
 use crate::storage::{Connections, DatabasePath, DatabaseUrl, ServerError};
+
+pub use portal::PortalArgs;
 
 const LONGEST_LEASE: Duration = Duration::from_secs(3600);
 
@@ -83,6 +87,9 @@ pub struct ServeArgs {
     /// How often verifiers hear of revocations, and for how long they bear silence
     #[arg(long, env = "CHANCERY_STATUS_PROFILE", default_value = "default", value_name = "PROFILE")]
     pub status_profile: Profile,
+
+    #[command(flatten)]
+    pub portal: PortalArgs,
 
     #[command(flatten)]
     pub log: LogArgs,

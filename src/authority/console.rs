@@ -1,0 +1,150 @@
+//! The console's sessions: an operator signs in with a management key, and may then do what that key may.
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::Authority;
+use super::caller::Caller;
+use super::change::Change;
+use super::error::Error;
+use crate::domain::console::{ConsoleSession, MAX_USER_AGENT, SEEN};
+use crate::domain::credential::{Purpose, Secret};
+use crate::domain::event::{NewEvent, Subject};
+use crate::domain::id::ConsoleSessionId;
+use crate::domain::management_key::{Power, Reach};
+use crate::storage::{console_sessions, management_keys};
+
+/// Who is in the console.
+pub struct Operator {
+    pub session: ConsoleSession,
+    pub caller: Caller,
+}
+
+impl Authority {
+    /// Lets in who has a management key. `None` when it is none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn sign_in(
+        self: &Arc<Self>,
+        key: &Secret,
+        request_id: &str,
+        source: Option<IpAddr>,
+        user_agent: Option<&str>,
+    ) -> Result<Option<Secret>, Error> {
+        let Some(caller) = self.find_caller(key) else { return Ok(None) };
+        let plain = Secret::console_session(&self.random.bytes()?);
+        let mut change = self.begin_as(caller.actor()).await?;
+        change.came_from(request_id, source);
+        caller.demand_alive(&mut change.tx).await?;
+        let now = change.now;
+        let session = ConsoleSession {
+            id: self.random.id(now),
+            management_key_id: caller.id(),
+            source_ip: source.map(|address| address.to_string()),
+            user_agent: user_agent.map(|name| name.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect()),
+            created_at: now,
+            seen_at: now,
+            confirmed_at: now,
+        };
+        console_sessions::insert(&mut change.tx, &session, &self.pepper.digest(&plain)).await?;
+        change.note_console("console_session.created", &session);
+        change.commit(&[]).await?;
+        Ok(Some(plain))
+    }
+
+    /// Whose session this is, while it lasts and its management key lives.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn find_operator(self: &Arc<Self>, session: &Secret) -> Result<Option<Operator>, Error> {
+        if !session.is_well_formed(Purpose::ConsoleSession) {
+            return Ok(None);
+        }
+        self.renew().await?;
+        let (mut tx, now) = (self.database.read().await?, self.clock.now());
+        let Some(session) = console_sessions::find(&mut tx, &self.pepper.digest(session), now).await? else { return Ok(None) };
+        let id = session.management_key_id.to_string();
+        let Some(stored) = management_keys::find(&mut tx, Reach::Installation, &id).await? else { return Ok(None) };
+        let caller = Caller::in_console(stored.key, session.id);
+        if caller.demand_alive(&mut tx).await.is_err() {
+            return Ok(None);
+        }
+        drop(tx);
+        if now.since(session.seen_at) > SEEN {
+            // An hour that cannot be written down ends no session early.
+            if let Ok(mut tx) = self.database.write().await {
+                console_sessions::see(&mut tx, session.id, now).await?;
+                tx.commit().await?;
+            }
+        }
+        Ok(Some(Operator { session, caller }))
+    }
+
+    /// Takes the management key again, for what is destructive. The session goes on under another name (case 257); `None` when it is another key.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn confirm_operator(self: &Arc<Self>, operator: &Operator, key: &Secret) -> Result<Option<Secret>, Error> {
+        if self.find_caller(key).is_none_or(|caller| caller.id() != operator.caller.id()) {
+            return Ok(None);
+        }
+        let plain = Secret::console_session(&self.random.bytes()?);
+        let (mut tx, now) = (self.database.write().await?, self.clock.now());
+        console_sessions::confirm(&mut tx, operator.session.id, &self.pepper.digest(&plain), now).await?;
+        tx.commit().await?;
+        Ok(Some(plain))
+    }
+
+    /// Ends one's own session.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn leave_console(self: &Arc<Self>, operator: &Operator, request_id: &str, source: Option<IpAddr>) -> Result<(), Error> {
+        let mut change = self.begin_as(operator.caller.actor()).await?;
+        change.came_from(request_id, source);
+        console_sessions::delete(&mut change.tx, operator.session.id).await?;
+        change.note_console("console_session.ended", &operator.session);
+        change.commit(&[]).await
+    }
+
+    /// The sessions that last, of the keys that the caller may see.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::Unavailable`].
+    pub async fn list_console_sessions(&self, caller: &Caller) -> Result<Vec<ConsoleSession>, Error> {
+        let reach = caller.demand(Power::ManagementKeysRead)?;
+        let mut tx = self.database.read().await?;
+        Ok(console_sessions::list(&mut tx, reach.organization(), self.clock.now()).await?)
+    }
+}
+
+impl Change {
+    /// Asks whether the session still lasts: it may have ended while its operator's request was on its way.
+    pub async fn demand_console_session(&mut self, id: ConsoleSessionId) -> Result<(), Error> {
+        let lasts = console_sessions::lasts(&mut self.tx, id, self.now).await?;
+        if lasts { Ok(()) } else { Err(Error::Unauthenticated) }
+    }
+
+    /// Ends a session: one's own, or, with the right to delete management keys, that of a key one could delete.
+    pub async fn end_console_session(&mut self, id: &str) -> Result<(), Error> {
+        let not_found = || Error::NotFound("console session");
+        let of = self.reach().organization();
+        let sessions = console_sessions::list(&mut self.tx, of, self.now).await?;
+        let session = sessions.into_iter().find(|session| session.id.to_string() == id).ok_or_else(not_found)?;
+        console_sessions::delete(&mut self.tx, session.id).await?;
+        self.note_console("console_session.ended", &session);
+        Ok(())
+    }
+
+    fn note_console(&mut self, event: &str, session: &ConsoleSession) {
+        self.note(NewEvent {
+            event: event.into(),
+            organization_id: self.reach().organization(),
+            subject: Subject::Nothing,
+            data: json!(session),
+            before: None,
+        });
+    }
+}

@@ -1,0 +1,209 @@
+//! API keys of an organization and of its members: the page of section 1.2 of the promises, with usage and rotation.
+use axum::extract::Path;
+use axum::response::Response;
+
+use super::confirm::{Question, ask};
+use super::organizations;
+use super::visit::Visit;
+use crate::domain::api_key::{ApiKey, ApiKeyChange, ApiKeyFilter, ApiKeyStatus, Grant, NewApiKey, NewOwner, OwnerFilter, StatusFilter};
+use crate::domain::credential::Secret;
+use crate::domain::management_key::Power;
+use crate::domain::permission::HolderKind;
+use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
+use crate::domain::timestamp::Timestamp;
+use crate::http::pages::credentials::{REVOCATION, expiry, key_fields, key_status, reveal_key, rotation, rotation_form, usage};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Link, Page, Refused, Table, short};
+
+/// G16.
+const COLUMNS: [&str; 10] = ["Name", "Key Prefix", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Usage", "Status", "Created", "Expires", ""];
+const WRITE: Power = Power::ApiKeysWrite;
+
+/// B12: what works, and what does not any more.
+const SHOWN: [(&str, &str, StatusFilter); 3] = [
+    ("", "In use", StatusFilter::NotRevoked),
+    ("expired", "Expired", StatusFilter::Only(ApiKeyStatus::Expired)),
+    ("revoked", "Revoked", StatusFilter::Only(ApiKeyStatus::Revoked)),
+];
+
+pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let (mut page, organization) = organizations::page(&visit, &id, "api_keys").await?;
+    let (authority, id) = (&visit.app.authority, organization.id.to_string());
+    let shown = visit.query.text("status").to_owned();
+    let (_, _, status_filter) = SHOWN.into_iter().find(|(name, _, _)| *name == shown).unwrap_or(SHOWN[0]);
+    let filter = ApiKeyFilter {
+        owner: OwnerFilter::All,
+        user_id: None,
+        organization_id: Some(id.clone()),
+        status: status_filter,
+        search: visit.query.owned("search"),
+    };
+    let listed = authority.list_api_keys_of_organization(visit.caller(), &id, filter, &visit.page_request()).await;
+    let listed = listed.map_err(|error| visit.refused(error))?;
+    let hours = authority.uses_by_api_key(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
+    let place = format!("organizations/{id}/api_keys");
+    let mut table = Table::new("", &COLUMNS, "No API key yet.");
+    table.filtered = !shown.is_empty() || visit.query.has("search");
+    table.search = Some(("search".into(), visit.query.text("search").to_owned()));
+    table.filters = SHOWN
+        .into_iter()
+        .map(|(name, text, _)| match (name == shown, name) {
+            (true, _) => Link::new("", text),
+            (false, "") => visit.link(&place, text),
+            (false, name) => visit.link(format!("{place}?status={name}"), text),
+        })
+        .collect();
+    for key in &listed.data {
+        table.rows.push(row(&visit, key, hours.get(&key.id).cloned().unwrap_or_else(|| vec![0; 24])));
+    }
+    visit.turn(&mut table, &listed, &place, &["status", "search"]);
+    if visit.may(WRITE) {
+        let catalogue = authority.grantable(HolderKind::ApiKeyOrganization).await.map_err(|error| visit.refused(error))?;
+        page.push(Form {
+            title: "New API key".into(),
+            about: "A long-lived token of the organization, for quick integrations. For servers an application is better: its tokens are short-lived.".into(),
+            action: visit.path(&place),
+            fields: key_fields(&catalogue),
+            button: "Create".into(),
+            open: listed.data.is_empty() && shown.is_empty(),
+            ..Form::default()
+        });
+    }
+    page.push(table);
+    Ok(visit.render("organizations", page))
+}
+
+fn row(visit: &Visit, key: &ApiKey, hours: Vec<i64>) -> Vec<Cell> {
+    let place = visit.path(format!("api_keys/{}", key.id));
+    let name = key.name.as_str();
+    let mut actions = Vec::new();
+    if visit.may(WRITE) && key.revoked_at.is_none() {
+        actions.push(Action::link(format!("{place}/revoke"), "Revoke", name).dangerous());
+    }
+    vec![
+        Cell::link(place, name),
+        Cell::code(key.obfuscated_value.clone()),
+        Cell::text(short(&key.permissions.to_string(), 60)),
+        Cell::Time(key.last_used_at, "never"),
+        usage(key.usage.unwrap_or_default()),
+        Cell::Spark(hours),
+        Cell::Chip(key_status(key, visit.now())),
+        Cell::Time(Some(key.created_at), ""),
+        Cell::Time(key.expires_at, "never"),
+        Cell::Actions(actions),
+    ]
+}
+
+pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let refused = |error: FieldError| visit.refused(error);
+    let new = NewApiKey {
+        owner: NewOwner::Organization(id.clone()),
+        name: Name::parse("name", fields.text("name")).map_err(refused)?,
+        description: parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(refused)?,
+        grant: Grant { permissions: fields.all("permissions"), preset: fields.owned("preset") },
+        expires_at: fields.has("expires").then(|| expiry(&fields, visit.now())),
+    };
+    let (made, _) = visit.change(("api_key.create", WRITE), None, async |change| change.create_api_key(new).await).await?;
+    Ok(reveal(&visit, &made.key, &made.plain))
+}
+
+fn reveal(visit: &Visit, key: &ApiKey, plain: &Secret) -> Response {
+    let done = visit.path(format!("organizations/{}/api_keys", key.owner.organization_id()));
+    visit.render("organizations", reveal_key(key, plain, done))
+}
+
+async fn find(visit: &Visit, id: &str) -> Result<ApiKey, Refused> {
+    visit.app.authority.find_api_key(visit.caller(), id).await.map_err(|error| visit.refused(error))
+}
+
+fn facts(key: &ApiKey, now: Timestamp) -> Facts {
+    Facts {
+        title: String::new(),
+        rows: vec![
+            ("Key Prefix".into(), Cell::code(key.obfuscated_value.clone())),
+            ("Status".into(), Cell::Chip(key_status(key, now))),
+            (
+                "Owner".into(),
+                Cell::code(key.owner.user_id().map_or_else(|| key.owner.organization_id().to_string(), |user| user.to_string())),
+            ),
+            ("Scopes".into(), Cell::text(key.permissions.to_string())),
+            ("Description".into(), Cell::text(key.description.clone().unwrap_or_default())),
+            ("Last Used".into(), Cell::Time(key.last_used_at, "never")),
+            ("From".into(), Cell::text(key.last_used_ip.clone().unwrap_or_default())),
+            ("24 h / 7 d / 30 d".into(), usage(key.usage.unwrap_or_default())),
+            ("Expires".into(), Cell::Time(key.expires_at, "never")),
+            ("Revoked".into(), Cell::Time(key.revoked_at, "no")),
+            ("Created".into(), Cell::Time(Some(key.created_at), "")),
+            ("By".into(), Cell::code(key.created_by.clone())),
+        ],
+    }
+}
+
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let key = find(&visit, &id).await?;
+    let organization = key.owner.organization_id();
+    let mut page = Page::new(key.name.as_str());
+    page.trail.push(visit.link("organizations", "Organizations"));
+    page.trail.push(visit.link(format!("organizations/{organization}/api_keys"), organization.to_string()));
+    page.push(facts(&key, visit.now()));
+    if visit.may(WRITE) && key.revoked_at.is_none() {
+        page.push(rotation_form(visit.path(format!("api_keys/{}/rotate", key.id))));
+        let description = key.description.clone().unwrap_or_default();
+        page.push(Form {
+            title: "Change name and description".into(),
+            action: visit.path(format!("api_keys/{}", key.id)),
+            fields: vec![
+                Field::name(key.name.as_str(), ""),
+                Field::Text { name: "description", label: "Description", value: description, placeholder: "", required: false, hint: "" },
+            ],
+            button: "Save".into(),
+            ..Form::default()
+        });
+        let revoke = Action::link(visit.path(format!("api_keys/{}/revoke", key.id)), "Revoke", key.name.as_str()).dangerous();
+        page.blocks.push(Block::Actions(vec![revoke]));
+    }
+    Ok(visit.render("organizations", page))
+}
+
+pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let change = ApiKeyChange {
+        name: Some(Name::parse("name", fields.text("name")).map_err(|error| visit.refused(error))?),
+        description: Some(parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(|error| visit.refused(error))?),
+    };
+    visit.change(("api_key.update", WRITE), Some(&id), async |begun| begun.change_api_key(&id, change).await).await?;
+    Ok(visit.done(format!("api_keys/{id}"), "saved", None))
+}
+
+pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let rotation = rotation(&fields);
+    let (rotated, _) =
+        visit.change(("api_key.rotate", WRITE), Some(&id), async |change| change.rotate_api_key(&id, rotation).await).await?;
+    Ok(reveal(&visit, &rotated.revealed.key, &rotated.revealed.plain))
+}
+
+pub async fn confirm_revocation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let key = find(&visit, &id).await?;
+    let (_, _, hours) = visit.app.authority.api_key_usage(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
+    let last: i64 = hours.iter().filter(|hour| hour.hour >= visit.now().hour() - 1).map(|hour| hour.uses).sum();
+    let rows = vec![
+        ("Name".to_owned(), Cell::text(key.name.as_str())),
+        ("Key Prefix".to_owned(), Cell::code(key.obfuscated_value.clone())),
+        ("Uses in this hour and the one before".to_owned(), Cell::Number(last)),
+        ("Last Used".to_owned(), Cell::Time(key.last_used_at, "never")),
+        ("From".to_owned(), Cell::text(key.last_used_ip.clone().unwrap_or_default())),
+    ];
+    let question = Question {
+        title: "Revoke this API key?".into(),
+        text: REVOCATION,
+        facts: Facts { title: "What hangs on it".into(), rows },
+        action: visit.path(format!("api_keys/{id}/revoke")),
+        button: "Revoke",
+        back: visit.path(format!("organizations/{}/api_keys", key.owner.organization_id())),
+    };
+    Ok(ask(&visit, "organizations", question))
+}
+
+pub async fn revoke(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let key = find(&visit, &id).await?;
+    let (_, bound) = visit.change(("api_key.revoke", WRITE), Some(&id), async |change| change.revoke_api_key(&id).await).await?;
+    Ok(visit.done(format!("organizations/{}/api_keys", key.owner.organization_id()), "revoked", bound.as_ref()))
+}

@@ -1,0 +1,275 @@
+//! Applications: made and shown once, rotated with an overlap, ended with what hangs on them in view.
+use axum::extract::Path;
+use axum::response::Response;
+
+use super::client_secrets;
+use super::confirm::{Question, ask};
+use super::organizations;
+use super::settings::{limits, quota_blocks};
+use super::visit::Visit;
+use crate::authority::token_quotas::QuotaOf;
+use crate::domain::api_key::Grant;
+use crate::domain::application::{
+    Application, ApplicationChange, ApplicationStatus, ClientAuthenticationMethod, NewApplication, check_access_token_ttl,
+};
+use crate::domain::client_secret::{ClientSecret, SecretStatus};
+use crate::domain::management_key::Power;
+use crate::domain::permission::HolderKind;
+use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
+use crate::http::pages::credentials::{application_fields, application_status, rotation_form, rotation_notice, usage};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Refused, Table, permission_checks, short};
+
+const WRITE: Power = Power::ApplicationsWrite;
+
+pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let (mut page, organization) = organizations::page(&visit, &id, "").await?;
+    let (authority, id) = (&visit.app.authority, organization.id.to_string());
+    let listed = authority.list_applications(visit.caller(), Some(&id), visit.query.get("search"), &visit.page_request()).await;
+    let listed = listed.map_err(|error| visit.refused(error))?;
+    let hours = authority.tokens_by_application(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
+    let columns = ["Name", "Client ID", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Usage", "Status", "Created", ""];
+    let mut table = Table::new("", &columns, "No application yet. Make one: its client ID and secret obtain short-lived tokens.");
+    for application in &listed.data {
+        let place = visit.path(format!("applications/{}", application.id));
+        let name = application.name.as_str();
+        table.rows.push(vec![
+            Cell::link(place.clone(), name),
+            Cell::code(application.client_id.to_string()),
+            Cell::text(short(&application.scope.to_string(), 60)),
+            Cell::Time(application.last_used_at, "never"),
+            usage(application.usage),
+            Cell::Spark(hours.get(&application.id).cloned().unwrap_or_else(|| vec![0; 24])),
+            Cell::Chip(application_status(application)),
+            Cell::Time(Some(application.created_at), ""),
+            Cell::Actions(vec![Action::link(place, "Open", name)]),
+        ]);
+    }
+    table.filtered = visit.query.has("search");
+    table.search = Some(("search".into(), visit.query.text("search").to_owned()));
+    visit.turn(&mut table, &listed, &format!("organizations/{id}"), &["search"]);
+    if visit.may(WRITE) {
+        let catalogue = authority.grantable(HolderKind::M2m).await.map_err(|error| visit.refused(error))?;
+        page.push(Form {
+            title: "New application".into(),
+            about: "A client of its own for each program and each environment, so that one can be rotated or revoked without the others."
+                .into(),
+            action: visit.path(format!("organizations/{id}/applications")),
+            fields: application_fields(&catalogue)
+                .into_iter()
+                .chain([Field::text(
+                    "access_token_ttl",
+                    "Lifetime of its tokens, seconds",
+                    "300",
+                    "60 to 3600; 300 where nothing is said.",
+                )])
+                .collect(),
+            button: "Save".into(),
+            open: listed.data.is_empty() && !visit.query.has("search"),
+            ..Form::default()
+        });
+    }
+    page.push(table);
+    Ok(visit.render("organizations", page))
+}
+
+fn lifetime(fields: &Fields) -> Result<Option<u32>, FieldError> {
+    let seconds = fields.get("access_token_ttl").map(|text| text.parse::<u32>().unwrap_or(0));
+    check_access_token_ttl(seconds, true).map(|()| seconds)
+}
+
+pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let refused = |error: FieldError| visit.refused(error);
+    let new = NewApplication {
+        organization_id: id.clone(),
+        name: Name::parse("name", fields.text("name")).map_err(refused)?,
+        description: parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(refused)?,
+        grant: Grant { permissions: fields.all("permissions"), preset: fields.owned("preset") },
+        access_token_ttl: lifetime(&fields).map_err(refused)?,
+        resources: None,
+        token_endpoint_auth_methods: ClientAuthenticationMethod::ALL.to_vec(),
+    };
+    let create = ("connect_application.create", WRITE);
+    let ((application, secret), _) = visit.change(create, None, async |change| change.register_application(new, true).await).await?;
+    let secret = secret.ok_or_else(|| visit.refused(crate::authority::error::Error::NotFound("client secret")))?;
+    Ok(client_secrets::reveal(&visit, &application, &secret))
+}
+
+pub async fn find(visit: &Visit, id: &str) -> Result<(Application, Vec<ClientSecret>), Refused> {
+    let authority = &visit.app.authority;
+    let application = authority.find_application(visit.caller(), id).await.map_err(|error| visit.refused(error))?;
+    let secrets = authority.list_client_secrets(visit.caller(), id).await.map_err(|error| visit.refused(error))?;
+    Ok((application, secrets))
+}
+
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let (application, secrets) = find(&visit, &id).await?;
+    let (authority, now) = (&visit.app.authority, visit.now());
+    let organization = application.organization_id.to_string();
+    let mut page = Page::new(application.name.as_str());
+    page.trail.push(visit.link("organizations", "Organizations"));
+    page.trail.push(visit.link(format!("organizations/{organization}"), organization));
+    page.push(facts(&application));
+    let id = application.id.to_string();
+    let name = application.name.as_str();
+    let retiring = secrets.iter().any(|secret| secret.status == SecretStatus::Retiring);
+    if let Some(notice) = rotation_notice(&secrets) {
+        page.push(notice);
+    }
+    page.push(client_secrets::table(&visit, &id, &secrets, now));
+    if visit.may(WRITE) {
+        if retiring {
+            let cancel = Action::post(visit.path(format!("applications/{id}/cancel_rotation")), "Cancel the rotation", name);
+            page.blocks.push(Block::Actions(vec![cancel]));
+        }
+        page.push(rotation_form(visit.path(format!("applications/{id}/rotate"))));
+        page.push(Form {
+            title: "Add a secret".into(),
+            about: "Beside those there are, which go on working: up to five at a time.".into(),
+            action: visit.path(format!("applications/{id}/client_secrets")),
+            fields: vec![Field::text("name", "Name", "deploy-2026", ""), Field::expiry()],
+            button: "Add".into(),
+            ..Form::default()
+        });
+        let catalogue = authority.grantable(HolderKind::M2m).await.map_err(|error| visit.refused(error))?;
+        let held: Vec<String> = application.scope.iter().map(|token| token.as_str().to_owned()).collect();
+        let ttl = application.access_token_ttl.map_or_else(String::new, |seconds| seconds.to_string());
+        page.push(Form {
+            title: "Change name and scopes".into(),
+            action: visit.path(format!("applications/{id}")),
+            fields: vec![
+                Field::name(name, ""),
+                permission_checks(&catalogue, &held),
+                Field::Text {
+                    name: "access_token_ttl",
+                    label: "Lifetime of its tokens, seconds",
+                    value: ttl,
+                    placeholder: "300",
+                    required: false,
+                    hint: "",
+                },
+            ],
+            button: "Save".into(),
+            ..Form::default()
+        });
+    }
+    if visit.may(Power::SettingsRead) {
+        let quota = authority.find_token_quota(visit.caller(), QuotaOf::Application(&id)).await.map_err(|error| visit.refused(error))?;
+        let changeable = visit.may(Power::SettingsWrite) && visit.caller().demand_installation().is_ok();
+        page.blocks.extend(quota_blocks(&quota, visit.path(format!("applications/{id}/token_quota")), changeable));
+    }
+    if visit.may(WRITE) {
+        let place = |what: &str| visit.path(format!("applications/{id}/{what}"));
+        let switch = match application.status {
+            ApplicationStatus::Active => Action::link(place("disable"), "Disable", name).dangerous(),
+            ApplicationStatus::Disabled => Action::post(place("enable"), "Enable", name),
+        };
+        page.blocks.push(Block::Actions(vec![
+            switch,
+            Action::link(place("revoke_tokens"), "Revoke its tokens", name).dangerous(),
+            Action::link(place("delete"), "Delete", name).dangerous(),
+        ]));
+    }
+    Ok(visit.render("organizations", page))
+}
+
+fn facts(application: &Application) -> Facts {
+    Facts {
+        title: String::new(),
+        rows: vec![
+            ("Client ID".into(), Cell::code(application.client_id.to_string())),
+            ("Status".into(), Cell::Chip(application_status(application))),
+            ("Scopes".into(), Cell::text(application.scope.to_string())),
+            ("Last Used".into(), Cell::Time(application.last_used_at, "never")),
+            ("From".into(), Cell::text(application.last_used_ip.clone().unwrap_or_default())),
+            ("24 h / 7 d / 30 d".into(), usage(application.usage)),
+            ("Created".into(), Cell::Time(Some(application.created_at), "")),
+            ("By".into(), Cell::code(application.created_by.clone())),
+        ],
+    }
+}
+
+pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let change = ApplicationChange {
+        name: Some(Name::parse("name", fields.text("name")).map_err(|error| visit.refused(error))?),
+        grant: Some(Grant { permissions: fields.all("permissions"), preset: None }),
+        access_token_ttl: Some(lifetime(&fields).map_err(|error| visit.refused(error))?),
+        ..ApplicationChange::default()
+    };
+    let update = ("connect_application.update", WRITE);
+    let (_, bound) = visit.change(update, Some(&id), async |begun| begun.change_application(&id, change).await).await?;
+    Ok(visit.done(format!("applications/{id}"), "saved", bound.as_ref()))
+}
+
+pub async fn change_quota(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let change = limits(&fields).map_err(|error| visit.refused(error))?;
+    let update = ("token_quota.update", Power::SettingsWrite);
+    visit.change(update, Some(&id), async |begun| begun.change_token_quota(QuotaOf::Application(&id), change).await).await?;
+    Ok(visit.done(format!("applications/{id}"), "saved", None))
+}
+
+/// What stops, for the page before it does.
+async fn blast_radius(visit: &Visit, application: &Application) -> Result<Facts, Refused> {
+    let hours = visit.app.authority.tokens_by_application(visit.caller(), &application.organization_id.to_string()).await;
+    let hours = hours.map_err(|error| visit.refused(error))?;
+    let last_hour: i64 = hours.get(&application.id).map_or(0, |hours| hours.iter().rev().take(2).sum());
+    let rows = vec![
+        ("Application".to_owned(), Cell::text(application.name.as_str())),
+        ("Tokens in this hour and the one before".to_owned(), Cell::Number(last_hour)),
+        ("Tokens in 24 hours".to_owned(), Cell::Number(application.usage.last_24h)),
+        ("Last Used".to_owned(), Cell::Time(application.last_used_at, "never")),
+        ("From".to_owned(), Cell::text(application.last_used_ip.clone().unwrap_or_default())),
+    ];
+    Ok(Facts { title: "What hangs on it".into(), rows })
+}
+
+async fn question(visit: &Visit, id: &str, verb: &'static str, text: &str, place: &str) -> Result<Response, Refused> {
+    let (application, _) = find(visit, id).await?;
+    let question = Question {
+        title: format!("{verb}: {}?", application.name.as_str()),
+        text,
+        facts: blast_radius(visit, &application).await?,
+        action: visit.path(format!("applications/{id}/{place}")),
+        button: verb,
+        back: visit.path(format!("applications/{id}")),
+    };
+    Ok(ask(visit, "organizations", question))
+}
+
+pub async fn confirm_disabling(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let text = "Its secrets obtain no tokens until it is enabled again, and the tokens it has are dead for good.";
+    question(&visit, &id, "Disable", text, "disable").await
+}
+
+pub async fn disable(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let disable = ("connect_application.disable", WRITE);
+    let (_, bound) = visit.change(disable, Some(&id), async |change| change.disable_application(&id).await).await?;
+    Ok(visit.done(format!("applications/{id}"), "revoked", bound.as_ref()))
+}
+
+pub async fn enable(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    visit.change(("connect_application.enable", WRITE), Some(&id), async |change| change.enable_application(&id).await).await?;
+    Ok(visit.done(format!("applications/{id}"), "saved", None))
+}
+
+pub async fn confirm_revocation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let text = "Every token it has is refused from now on. Its secrets go on working: it can obtain new ones at once.";
+    question(&visit, &id, "Revoke", text, "revoke_tokens").await
+}
+
+pub async fn revoke_tokens(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let revoke = ("connect_application.revoke_tokens", WRITE);
+    let (_, bound) = visit.change(revoke, Some(&id), async |change| change.revoke_application_tokens(&id).await).await?;
+    Ok(visit.done(format!("applications/{id}"), "revoked", bound.as_ref()))
+}
+
+pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let text = "Its secrets and every token they obtained stop working at once. It cannot be brought back.";
+    question(&visit, &id, "Delete", text, "delete").await
+}
+
+pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let (application, _) = find(&visit, &id).await?;
+    let delete = ("connect_application.delete", WRITE);
+    let (_, bound) = visit.change(delete, Some(&id), async |change| change.delete_application(&id).await).await?;
+    Ok(visit.done(format!("organizations/{}", application.organization_id), "deleted", bound.as_ref()))
+}

@@ -1,0 +1,85 @@
+//! The console for operators: everything the management surface does, as pages; signed in with a management key (`authority/console.rs`).
+mod api_keys;
+mod applications;
+mod client_secrets;
+mod confirm;
+mod door;
+mod events;
+mod management_keys;
+mod members;
+mod organizations;
+mod overview;
+mod permissions;
+mod resource_servers;
+mod sessions;
+mod settings;
+mod signing_keys;
+mod visit;
+mod webhooks;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+
+use super::App;
+use super::pages::{assets, guarded};
+
+pub fn routes(base: &str) -> Router<Arc<App>> {
+    let home = format!("{base}/console");
+    let pages = Router::new()
+        .route("/console", get(overview::overview))
+        .route("/console/sign_in", get(door::sign_in_page).post(door::sign_in))
+        .route("/console/sign_out", post(door::sign_out))
+        .route("/console/confirm", get(door::confirm_page).post(door::confirm))
+        .route("/console/organizations", get(organizations::list).post(organizations::create))
+        .route("/console/organizations/{id}", get(applications::list_of_organization).post(organizations::update))
+        .route("/console/organizations/{id}/applications", post(applications::create))
+        .route("/console/organizations/{id}/api_keys", get(api_keys::list_of_organization).post(api_keys::create))
+        .route("/console/organizations/{id}/members", get(members::list).post(members::create))
+        .route("/console/members/{id}/{what}", post(members::change))
+        .route("/console/organizations/{id}/settings", get(settings::show).post(settings::update))
+        .route("/console/organizations/{id}/token_quota", post(settings::change_quota))
+        .route("/console/organizations/{id}/events", get(events::of_organization))
+        .route("/console/organizations/{id}/suspend", get(organizations::confirm_suspension).post(organizations::suspend))
+        .route("/console/organizations/{id}/reactivate", post(organizations::reactivate))
+        .route("/console/organizations/{id}/delete", get(organizations::confirm_deletion).post(organizations::delete))
+        .route("/console/applications/{id}", get(applications::show).post(applications::update))
+        .route("/console/applications/{id}/token_quota", post(applications::change_quota))
+        .route("/console/applications/{id}/client_secrets", post(client_secrets::create))
+        .route("/console/applications/{id}/rotate", post(client_secrets::rotate))
+        .route("/console/applications/{id}/cancel_rotation", post(client_secrets::cancel))
+        .route("/console/applications/{id}/disable", get(applications::confirm_disabling).post(applications::disable))
+        .route("/console/applications/{id}/enable", post(applications::enable))
+        .route("/console/applications/{id}/revoke_tokens", get(applications::confirm_revocation).post(applications::revoke_tokens))
+        .route("/console/applications/{id}/delete", get(applications::confirm_deletion).post(applications::delete))
+        .route(
+            "/console/applications/{id}/client_secrets/{secret}/delete",
+            get(client_secrets::confirm_deletion).post(client_secrets::delete),
+        )
+        .route("/console/api_keys/{id}", get(api_keys::show).post(api_keys::update))
+        .route("/console/api_keys/{id}/rotate", post(api_keys::rotate))
+        .route("/console/api_keys/{id}/revoke", get(api_keys::confirm_revocation).post(api_keys::revoke))
+        .route("/console/permissions", get(permissions::list).post(permissions::create))
+        .route("/console/permissions/{slug}/delete", get(permissions::confirm_deletion).post(permissions::delete))
+        .route("/console/presets", post(permissions::create_preset))
+        .route("/console/presets/{slug}/delete", get(permissions::confirm_preset_deletion).post(permissions::delete_preset))
+        .route("/console/resource_servers", get(resource_servers::list).post(resource_servers::create))
+        .route("/console/resource_servers/{id}", get(resource_servers::show).post(resource_servers::update))
+        .route("/console/resource_servers/{id}/delete", get(resource_servers::confirm_deletion).post(resource_servers::delete))
+        .route("/console/signing_keys", get(signing_keys::list))
+        .route("/console/signing_keys/rotate", get(signing_keys::confirm_rotation).post(signing_keys::rotate))
+        .route("/console/signing_keys/{kid}/revoke", get(signing_keys::confirm_compromise).post(signing_keys::compromise))
+        .route("/console/webhook_endpoints", get(webhooks::list).post(webhooks::create))
+        .route("/console/webhook_endpoints/{id}", get(webhooks::show).post(webhooks::update))
+        .route("/console/webhook_endpoints/{id}/replay", post(webhooks::replay))
+        .route("/console/webhook_endpoints/{id}/delete", get(webhooks::confirm_deletion).post(webhooks::delete))
+        .route("/console/management_keys", get(management_keys::list).post(management_keys::create))
+        .route("/console/management_keys/{id}/delete", get(management_keys::confirm_deletion).post(management_keys::delete))
+        .route("/console/events", get(events::list))
+        .route("/console/sessions", get(sessions::list))
+        .route("/console/sessions/{id}/end", post(sessions::end))
+        .route("/", get(async move || Redirect::to(&home)));
+    guarded(pages, &[]).merge(assets("console"))
+}

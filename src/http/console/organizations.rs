@@ -1,0 +1,162 @@
+//! Organizations: the list, and what is the same on every page of one.
+use axum::extract::Path;
+use axum::response::Response;
+
+use super::confirm::{Question, ask};
+use super::visit::Visit;
+use crate::domain::management_key::Power;
+use crate::domain::metadata::Metadata;
+use crate::domain::organization::{NewOrganization, Organization, OrganizationChange, OrganizationStatus};
+use crate::domain::text::{MAX_EXTERNAL_ID, Name, parse_optional};
+use crate::http::pages::{Block, Cell, Chip, Facts, Field, Fields, Form, Page, Refused, Table, Tone};
+
+const CREATE: (&str, Power) = ("organization.create", Power::OrganizationsWrite);
+const UPDATE: (&str, Power) = ("organization.update", Power::OrganizationsWrite);
+
+pub fn status(organization: &Organization) -> Chip {
+    match organization.status {
+        OrganizationStatus::Active => Chip { tone: Tone::Good, text: "Active" },
+        OrganizationStatus::Suspended => Chip { tone: Tone::Bad, text: "Suspended" },
+    }
+}
+
+/// The form that makes one.
+pub fn new_organization(visit: &Visit, open: bool) -> Form {
+    Form {
+        title: "New organization".into(),
+        about: "A customer of your product: applications and keys belong to one.".into(),
+        action: visit.path("organizations"),
+        fields: vec![Field::name("", "Acme"), Field::text("external_id", "External ID", "customer-42", "What your product calls it.")],
+        button: "Create".into(),
+        open,
+        ..Form::default()
+    }
+}
+
+pub async fn list(visit: Visit) -> Result<Response, Refused> {
+    let search = visit.query.get("search");
+    let listed = visit.app.authority.list_organizations(visit.caller(), search, &visit.page_request()).await;
+    let listed = listed.map_err(|error| visit.refused(error))?;
+    let mut table = Table::new("", &["Name", "External ID", "Status", "Created", "ID"], "No organization yet.");
+    table.search = Some(("search".into(), visit.query.text("search").to_owned()));
+    table.filtered = search.is_some();
+    for organization in &listed.data {
+        let id = organization.id.to_string();
+        table.rows.push(vec![
+            Cell::link(visit.path(format!("organizations/{id}")), organization.name.as_str()),
+            Cell::text(organization.external_id.clone().unwrap_or_default()),
+            Cell::Chip(status(organization)),
+            Cell::Time(Some(organization.created_at), ""),
+            Cell::code(id),
+        ]);
+    }
+    visit.turn(&mut table, &listed, "organizations", &["search"]);
+    let mut page = Page::new("Organizations");
+    if visit.may(Power::OrganizationsWrite) {
+        page.push(new_organization(&visit, listed.data.is_empty() && search.is_none()));
+    }
+    page.push(table);
+    Ok(visit.render("organizations", page))
+}
+
+pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
+    let new = NewOrganization {
+        name: Name::parse("name", fields.text("name")).map_err(|error| visit.refused(error))?,
+        external_id: parse_optional("external_id", fields.get("external_id"), MAX_EXTERNAL_ID).map_err(|error| visit.refused(error))?,
+        metadata: Metadata::default(),
+    };
+    let (organization, _) = visit.change(CREATE, None, async |change| change.register_organization(new).await).await?;
+    Ok(visit.done(format!("organizations/{}", organization.id), "made", None))
+}
+
+/// The head of every page of one organization.
+pub async fn page(visit: &Visit, id: &str, part: &str) -> Result<(Page, Organization), Refused> {
+    let organization = visit.app.authority.find_organization(visit.caller(), id).await.map_err(|error| visit.refused(error))?;
+    let mut page = Page::new(organization.name.as_str());
+    page.trail.push(visit.link("organizations", "Organizations"));
+    let parts = [
+        ("", "Applications", Power::ApplicationsRead),
+        ("/api_keys", "API Keys", Power::ApiKeysRead),
+        ("/members", "Members", Power::MembershipsRead),
+        ("/settings", "Settings", Power::SettingsRead),
+        ("/events", "Events", Power::EventsRead),
+    ];
+    let seen = parts.into_iter().filter(|(_, _, power)| visit.may(*power));
+    let tabs = seen.map(|(place, text, _)| {
+        let mut tab = visit.link(format!("organizations/{}{place}", organization.id), text);
+        if place.trim_start_matches('/') == part {
+            tab.href.clear();
+        }
+        tab
+    });
+    page.blocks.push(Block::Tabs(tabs.collect()));
+    Ok((page, organization))
+}
+
+pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let name = Name::parse("name", fields.text("name")).map_err(|error| visit.refused(error))?;
+    let external_id = parse_optional("external_id", fields.get("external_id"), MAX_EXTERNAL_ID).map_err(|error| visit.refused(error))?;
+    let change = OrganizationChange { name: Some(name), external_id: Some(external_id), metadata: None };
+    visit.change(UPDATE, Some(&id), async |begun| begun.change_organization(&id, change).await).await?;
+    Ok(visit.done(format!("organizations/{id}/settings"), "saved", None))
+}
+
+/// What an organization has, for the page before it ends.
+async fn blast_radius(visit: &Visit, organization: &Organization) -> Result<Facts, Refused> {
+    let tokens = visit.app.authority.tokens_of_organization(visit.caller(), &organization.id.to_string()).await;
+    let tokens = tokens.map_err(|error| visit.refused(error))?;
+    let rows = vec![
+        ("Organization".to_owned(), Cell::text(organization.name.as_str())),
+        ("Tokens in this hour and the one before".to_owned(), Cell::Number(tokens.iter().rev().take(2).sum())),
+        ("Tokens in 24 hours".to_owned(), Cell::Number(tokens.iter().sum())),
+    ];
+    Ok(Facts { title: "What hangs on it".into(), rows })
+}
+
+pub async fn confirm_suspension(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let (_, organization) = self::page(&visit, &id, "settings").await?;
+    let facts = blast_radius(&visit, &organization).await?;
+    let question = Question {
+        title: format!("Suspend {}?", organization.name.as_str()),
+        text: "Nothing of it works until it is reactivated: its keys are refused, its secrets obtain no tokens, and the tokens from before stay dead for good.",
+        facts,
+        action: visit.path(format!("organizations/{id}/suspend")),
+        button: "Suspend",
+        back: visit.path(format!("organizations/{id}/settings")),
+    };
+    Ok(ask(&visit, "organizations", question))
+}
+
+pub async fn suspend(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let suspend = ("organization.suspend", Power::OrganizationsWrite);
+    let (_, bound) = visit.change(suspend, Some(&id), async |change| change.suspend_organization(&id).await).await?;
+    Ok(visit.done(format!("organizations/{id}/settings"), "suspended", bound.as_ref()))
+}
+
+pub async fn reactivate(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let reactivate = ("organization.reactivate", Power::OrganizationsWrite);
+    visit.change(reactivate, Some(&id), async |change| change.reactivate_organization(&id).await).await?;
+    Ok(visit.done(format!("organizations/{id}/settings"), "saved", None))
+}
+
+pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    visit.demand_confirmed(&format!("organizations/{id}/delete"))?;
+    let (_, organization) = self::page(&visit, &id, "settings").await?;
+    let facts = blast_radius(&visit, &organization).await?;
+    let question = Question {
+        title: format!("Delete {}?", organization.name.as_str()),
+        text: "Everything of it goes at once: applications, secrets, keys, members and tokens. It cannot be brought back.",
+        facts,
+        action: visit.path(format!("organizations/{id}/delete")),
+        button: "Delete",
+        back: visit.path(format!("organizations/{id}/settings")),
+    };
+    Ok(ask(&visit, "organizations", question))
+}
+
+pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    visit.demand_confirmed(&format!("organizations/{id}/delete"))?;
+    let delete = ("organization.delete", Power::OrganizationsWrite);
+    let (_, bound) = visit.change(delete, Some(&id), async |change| change.delete_organization(&id).await).await?;
+    Ok(visit.done("organizations", "deleted", bound.as_ref()))
+}

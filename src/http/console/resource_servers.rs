@@ -1,0 +1,172 @@
+//! Resource servers: who takes the tokens, and how they are signed for them.
+use axum::extract::Path;
+use axum::response::Response;
+use chancery_verifier::{Algorithm, TokenType};
+
+use super::confirm::{Question, ask};
+use super::visit::Visit;
+use crate::domain::application::check_access_token_ttl;
+use crate::domain::management_key::Power;
+use crate::domain::resource_server::{NewResourceServer, PRESETS, ResourceServer, ResourceServerChange, parse_identifier};
+use crate::domain::text::{FieldError, Name};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Refused, Table};
+
+const WRITE: Power = Power::ResourceServersWrite;
+const ALGORITHMS: [(&str, &str); 4] =
+    [("ES256", "ES256"), ("EdDSA", "EdDSA"), ("RS256", "RS256, for gateways that take nothing else"), ("PS256", "PS256")];
+const TYPES: [(&str, &str); 2] = [("at+jwt", "at+jwt (RFC 9068)"), ("JWT", "JWT, for verifiers that know no other")];
+
+fn yes(on: bool) -> Cell {
+    Cell::text(if on { "yes" } else { "no" })
+}
+
+pub async fn list(visit: Visit) -> Result<Response, Refused> {
+    let listed = visit.app.authority.list_resource_servers(visit.caller(), &visit.page_request()).await;
+    let listed = listed.map_err(|error| visit.refused(error))?;
+    let columns = ["Name", "Identifier", "Algorithm", "Type", "Default", "Follows revocations"];
+    let mut table = Table::new("", &columns, "None yet: tokens are for the issuer itself. Register your API to give it tokens of its own.");
+    for server in &listed.data {
+        table.rows.push(vec![
+            Cell::link(visit.path(format!("resource_servers/{}", server.id)), server.name.as_str()),
+            Cell::code(server.identifier.clone()),
+            Cell::text(server.signing.signing_alg.name()),
+            Cell::text(server.token_typ.name()),
+            yes(server.default),
+            yes(server.status_enforcing),
+        ]);
+    }
+    visit.turn(&mut table, &listed, "resource_servers", &[]);
+    let mut page = Page::new("Resource servers");
+    if visit.may(WRITE) && visit.caller().demand_installation().is_ok() {
+        let presets = PRESETS.iter().map(|preset| (preset.name.to_owned(), preset.name.to_owned())).collect();
+        page.push(Form {
+            title: "Register a resource server".into(),
+            action: visit.path("resource_servers"),
+            fields: vec![
+                Field::name("", "Public API"),
+                Field::required("identifier", "Identifier", "https://api.example.com", "The audience of its tokens. It cannot be changed."),
+                Field::Choice {
+                    name: "preset",
+                    label: "What verifies there",
+                    options: presets,
+                    chosen: "default".into(),
+                    hint: "Chooses algorithm and type of its tokens.".into(),
+                },
+                Field::Tick { name: "default", label: "Clients that name no resource get tokens for it", on: listed.data.is_empty() },
+                Field::Tick { name: "status_enforcing", label: "It follows revocations, with our verifier or introspection", on: false },
+            ],
+            button: "Register".into(),
+            open: listed.data.is_empty(),
+            ..Form::default()
+        });
+    }
+    page.push(table);
+    Ok(visit.render("resource_servers", page))
+}
+
+pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
+    let refused = |error: FieldError| visit.refused(error);
+    let preset = PRESETS.iter().find(|preset| preset.name == fields.text("preset")).unwrap_or(&PRESETS[0]);
+    let new = NewResourceServer {
+        identifier: parse_identifier(fields.text("identifier")).map_err(refused)?,
+        name: Name::parse("name", fields.text("name")).map_err(refused)?,
+        signing_alg: preset.signing_alg,
+        token_typ: preset.token_typ,
+        access_token_ttl: None,
+        claims: serde_json::Map::new(),
+        default: fields.has("default"),
+        status_enforcing: fields.has("status_enforcing"),
+    };
+    let create = ("resource_server.create", WRITE);
+    let (server, _) = visit.change(create, None, async |change| change.register_resource_server(new).await).await?;
+    Ok(visit.done(format!("resource_servers/{}", server.id), "made", None))
+}
+
+async fn find(visit: &Visit, id: &str) -> Result<ResourceServer, Refused> {
+    visit.app.authority.find_resource_server(visit.caller(), id).await.map_err(|error| visit.refused(error))
+}
+
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let server = find(&visit, &id).await?;
+    let ttl = server.access_token_ttl.map_or_else(String::new, |seconds| seconds.to_string());
+    let mut page = Page::new(server.name.as_str());
+    page.trail.push(visit.link("resource_servers", "Resource servers"));
+    page.push(Facts {
+        title: String::new(),
+        rows: vec![
+            ("Identifier".into(), Cell::code(server.identifier.clone())),
+            ("Algorithm".into(), Cell::text(server.signing.signing_alg.name())),
+            ("In force from".into(), Cell::Time(server.signing.activates_at, "now")),
+            ("Type".into(), Cell::text(server.token_typ.name())),
+            ("Lifetime of its tokens, seconds".into(), Cell::text(if ttl.is_empty() { "300".to_owned() } else { ttl.clone() })),
+            ("Default".into(), yes(server.default)),
+            ("Follows revocations".into(), yes(server.status_enforcing)),
+            ("Created".into(), Cell::Time(Some(server.created_at), "")),
+        ],
+    });
+    if visit.may(WRITE) && visit.caller().demand_installation().is_ok() {
+        page.push(Form {
+            title: "Change".into(),
+            about: "Another algorithm takes effect once every verifier can have its key.".into(),
+            action: visit.path(format!("resource_servers/{id}")),
+            fields: vec![
+                Field::name(server.name.as_str(), ""),
+                Field::choice("signing_alg", "Algorithm", &ALGORITHMS, server.signing.signing_alg.name()),
+                Field::choice("token_typ", "Type", &TYPES, server.token_typ.name()),
+                Field::Text {
+                    name: "access_token_ttl",
+                    label: "Lifetime of its tokens, seconds",
+                    value: ttl,
+                    placeholder: "300",
+                    required: false,
+                    hint: "",
+                },
+                Field::Tick { name: "default", label: "Clients that name no resource get tokens for it", on: server.default },
+                Field::Tick { name: "status_enforcing", label: "It follows revocations", on: server.status_enforcing },
+            ],
+            button: "Save".into(),
+            ..Form::default()
+        });
+        let delete = Action::link(visit.path(format!("resource_servers/{id}/delete")), "Remove", server.name.as_str()).dangerous();
+        page.blocks.push(Block::Actions(vec![delete]));
+    }
+    Ok(visit.render("resource_servers", page))
+}
+
+pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let refused = |error: FieldError| visit.refused(error);
+    let seconds = fields.get("access_token_ttl").map(|text| text.parse::<u32>().unwrap_or(0));
+    let status_enforcing = fields.has("status_enforcing");
+    check_access_token_ttl(seconds, status_enforcing).map_err(refused)?;
+    let change = ResourceServerChange {
+        name: Some(Name::parse("name", fields.text("name")).map_err(refused)?),
+        signing_alg: Algorithm::from_name(fields.text("signing_alg")),
+        token_typ: [TokenType::AccessToken, TokenType::Jwt].into_iter().find(|typ| typ.name() == fields.text("token_typ")),
+        access_token_ttl: Some(seconds),
+        claims: None,
+        default: Some(fields.has("default")),
+        status_enforcing: Some(status_enforcing),
+    };
+    let update = ("resource_server.update", WRITE);
+    let (_, bound) = visit.change(update, Some(&id), async |begun| begun.change_resource_server(&id, change).await).await?;
+    Ok(visit.done(format!("resource_servers/{id}"), "saved", bound.as_ref()))
+}
+
+pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let server = find(&visit, &id).await?;
+    let question = Question {
+        title: format!("Remove {}?", server.name.as_str()),
+        text: "No tokens are issued for it any more, and those there are answer inactive when they are asked about.",
+        facts: Facts { title: String::new(), rows: vec![("Identifier".into(), Cell::code(server.identifier))] },
+        action: visit.path(format!("resource_servers/{id}/delete")),
+        button: "Remove",
+        back: visit.path(format!("resource_servers/{id}")),
+    };
+    Ok(ask(&visit, "resource_servers", question))
+}
+
+pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let delete = ("resource_server.delete", WRITE);
+    visit.change(delete, Some(&id), async |change| change.remove_resource_server(&id).await).await?;
+    Ok(visit.done("resource_servers", "deleted", None))
+}

@@ -1,0 +1,88 @@
+//! Pictures as SVG, made of numbers and escaped labels; their colours are the style's.
+use std::fmt::Write;
+
+const WIDTH: f64 = 720.0;
+/// Of the bars, without the labels below them.
+const HEIGHT: f64 = 140.0;
+const ROW: f64 = 26.0;
+/// Where the rows' bars begin, and how long the longest is.
+const LABELS: f64 = 190.0;
+const LONGEST: f64 = 440.0;
+
+pub struct Bar {
+    pub label: String,
+    pub value: i64,
+    /// A class of the style: `good`, `warn`, `bad`, `plain`.
+    pub class: &'static str,
+}
+
+fn highest(bars: &[Bar]) -> i64 {
+    bars.iter().map(|bar| bar.value).max().unwrap_or(0).max(1)
+}
+
+/// A line for a table's cell.
+pub fn spark(values: &[i64]) -> String {
+    let most = values.iter().copied().max().unwrap_or(0).max(1);
+    let step = 80.0 / (values.len().max(2) - 1) as f64;
+    let point = |(at, value): (usize, &i64)| format!("{:.1},{:.1}", at as f64 * step, 19.0 - 18.0 * *value as f64 / most as f64);
+    let points = values.iter().enumerate().map(point).collect::<Vec<_>>().join(" ");
+    let sum: i64 = values.iter().sum();
+    format!(r#"<svg class="spark" viewBox="0 0 80 20" role="img" aria-label="{sum} uses in 24 hours"><polyline points="{points}"/></svg>"#)
+}
+
+/// What follows one another in time, from left to right: every fourth has its label.
+pub fn columns(bars: &[Bar]) -> String {
+    let most = highest(bars);
+    let width = WIDTH / bars.len().max(1) as f64;
+    let total = HEIGHT + 20.0;
+    let mut svg =
+        format!(r#"<svg class="chart" viewBox="0 0 {WIDTH} {total}" role="img" aria-label="{} bars, the highest {most}">"#, bars.len());
+    for (at, bar) in bars.iter().enumerate() {
+        let (x, height) = (at as f64 * width, (HEIGHT - 14.0) * bar.value as f64 / most as f64);
+        let label = escaped(&bar.label);
+        let (top, inner) = (HEIGHT - height, width - 2.0);
+        let _ = write!(
+            svg,
+            r#"<rect class="{}" x="{:.1}" y="{top:.1}" width="{inner:.1}" height="{height:.1}"><title>{label}: {}</title></rect>"#,
+            bar.class,
+            x + 1.0,
+            bar.value
+        );
+        if at % 4 == 0 {
+            let _ = write!(svg, r#"<text x="{x:.1}" y="{total}">{label}</text>"#);
+        }
+    }
+    let _ = write!(svg, r#"<line x1="0" y1="{HEIGHT}" x2="{WIDTH}" y2="{HEIGHT}"/>"#);
+    if bars.iter().any(|bar| bar.value > 0) {
+        let _ = write!(svg, r#"<text x="0" y="10">{most}</text>"#);
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+/// What stands beside one another, from the top down, each with its label and its number.
+pub fn rows(bars: &[Bar]) -> String {
+    let most = highest(bars);
+    let height = ROW * bars.len() as f64;
+    let mut svg =
+        format!(r#"<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{} bars, the longest {most}">"#, bars.len());
+    for (at, bar) in bars.iter().enumerate() {
+        let (y, length) = (at as f64 * ROW, LONGEST * bar.value as f64 / most as f64);
+        let (text, end) = (y + 17.0, LABELS + length + 8.0);
+        let _ = write!(
+            svg,
+            r#"<text x="0" y="{text}">{}</text><rect class="{}" x="{LABELS}" y="{}" width="{length:.1}" height="{}"/><text x="{end:.1}" y="{text}">{}</text>"#,
+            escaped(&bar.label),
+            bar.class,
+            y + 4.0,
+            ROW - 8.0,
+            bar.value
+        );
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+fn escaped(text: &str) -> String {
+    askama::filters::escape(text, askama::filters::Html).map_or_else(|_infallible| String::new(), |safe| safe.to_string())
+}

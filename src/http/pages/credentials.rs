@@ -1,0 +1,162 @@
+//! Credentials on a page, the same for an operator and for a customer's admin: their states, their rotation, and the one time they are shown.
+use std::time::Duration;
+
+use super::{Cell, Chip, Credential, Field, Fields, Form, Notice, Page, Reveal, Tone, base, dotenv, permission_checks, snippets};
+use crate::domain::api_key::{ApiKey, ApiKeyStatus, days_long};
+use crate::domain::application::{Application, ApplicationStatus};
+use crate::domain::client_secret::{ClientSecret, SecretStatus};
+use crate::domain::credential::Secret;
+use crate::domain::permission::PermissionCatalogue;
+use crate::domain::rotation::{DEFAULT_OVERLAP, MAX_OVERLAP, OverlapFrom, Rotation};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::usage::Usage;
+use crate::http::App;
+
+/// G12, word for word.
+pub const SHOWN_ONCE: &str = "Copy your API key now — it will not be shown again";
+/// G21, word for word.
+pub const REVOCATION: &str = "Are you sure you want to revoke this API key? Any applications using it will immediately lose access.";
+const SECRET_SHOWN_ONCE: &str = "Copy the client secret now — it will not be shown again";
+
+pub fn usage(usage: Usage) -> Cell {
+    Cell::text(format!("{} / {} / {}", usage.last_24h, usage.last_7d, usage.last_30d))
+}
+
+pub fn application_status(application: &Application) -> Chip {
+    match application.status {
+        ApplicationStatus::Active => Chip { tone: Tone::Good, text: "Active" },
+        ApplicationStatus::Disabled => Chip { tone: Tone::Bad, text: "Disabled" },
+    }
+}
+
+/// G19, and what is about to change.
+pub fn key_status(key: &ApiKey, now: Timestamp) -> Chip {
+    match key.status_at(now) {
+        ApiKeyStatus::Active if ends_soon(key.expires_at, now) => Chip { tone: Tone::Warn, text: "Expires soon" },
+        ApiKeyStatus::Active => Chip { tone: Tone::Good, text: "Active" },
+        ApiKeyStatus::Expired => Chip { tone: Tone::Warn, text: "Expired" },
+        ApiKeyStatus::Revoked => Chip { tone: Tone::Bad, text: "Revoked" },
+    }
+}
+
+pub fn secret_status(secret: &ClientSecret, now: Timestamp) -> Chip {
+    match secret.status {
+        SecretStatus::Active if ends_soon(secret.expires_at, now) => Chip { tone: Tone::Warn, text: "Expires soon" },
+        SecretStatus::Active => Chip { tone: Tone::Good, text: "Active" },
+        SecretStatus::Retiring => Chip { tone: Tone::Warn, text: "Retiring" },
+        SecretStatus::Expired => Chip { tone: Tone::Warn, text: "Expired" },
+    }
+}
+
+/// Within a week.
+pub fn ends_soon(at: Option<Timestamp>, now: Timestamp) -> bool {
+    at.is_some_and(|at| at < now + Duration::from_secs(7 * 24 * 3600))
+}
+
+/// Whether the old secret can go: that is what a rotation waits for.
+pub fn rotation_notice(secrets: &[ClientSecret]) -> Option<Notice> {
+    let old: Vec<_> = secrets.iter().filter(|secret| secret.status == SecretStatus::Retiring).collect();
+    let successor =
+        old.iter().filter_map(|secret| secret.life.retirement).map(|retirement| retirement.successor).max_by_key(ToString::to_string)?;
+    let new = secrets.iter().find(|secret| secret.id == successor)?;
+    let since = new.created_at;
+    let late: Vec<_> = old.iter().filter(|secret| secret.last_used_at.is_some_and(|at| at > since)).collect();
+    Some(match (new.activated_at, late.as_slice()) {
+        (None, _) => Notice::new(Tone::Warn, "The new secret has not been used yet: whoever has the old one goes on with it. Keep it."),
+        (Some(_), []) => {
+            Notice::new(Tone::Good, "Safe to remove now: the new secret is in use, and the old one was not used since the rotation.")
+        }
+        (Some(at), [first, ..]) if first.last_used_at.is_none_or(|last| last < at) => {
+            Notice::new(Tone::Good, "Safe to remove now: since the new secret was used first, nobody used the old one.")
+        }
+        (Some(_), _) => {
+            Notice::new(Tone::Warn, "Both secrets are in use: somebody has not changed over yet. Its last use says when and from where.")
+        }
+    })
+}
+
+/// How long the old one goes on: the same for secrets and keys.
+pub fn rotation_form(action: String) -> Form {
+    let overlaps =
+        [("3600", "an hour"), ("86400", "a day"), ("259200", "three days"), ("604800", "a week"), ("0", "not at all: it ends at once")];
+    Form {
+        title: "Rotate".into(),
+        about: "A new one beside the old one, which goes on working for the overlap.".into(),
+        action,
+        fields: vec![
+            Field::choice("overlap", "The old one goes on for", &overlaps, "86400"),
+            Field::choice("from", "Counted from", &[("now", "now"), ("first_use", "the first use of the new one")], "first_use"),
+        ],
+        button: "Rotate".into(),
+        ..Form::default()
+    }
+}
+
+pub fn rotation(fields: &Fields) -> Rotation {
+    let seconds = fields.get("overlap").and_then(|text| text.parse::<u64>().ok());
+    let overlap = seconds.map_or(DEFAULT_OVERLAP, Duration::from_secs).min(MAX_OVERLAP);
+    let from = if fields.text("from") == "first_use" && !overlap.is_zero() { OverlapFrom::FirstUse } else { OverlapFrom::Now };
+    Rotation { overlap, from, name: None, expires_at: None }
+}
+
+/// `None` where the form says never; days from now otherwise.
+pub fn expiry(fields: &Fields, now: Timestamp) -> Option<Timestamp> {
+    let days = fields.get("expires").and_then(|text| text.parse::<u32>().ok());
+    days.map(|days| now + days_long(days.min(3650)))
+}
+
+/// What is asked of a new application.
+pub fn application_fields(catalogue: &PermissionCatalogue) -> Vec<Field> {
+    vec![
+        Field::name("", "integrations-backend-prod"),
+        Field::text("description", "Description", "What it is for", ""),
+        permission_checks(catalogue, &[]),
+    ]
+}
+
+/// What is asked of a new key.
+pub fn key_fields(catalogue: &PermissionCatalogue) -> Vec<Field> {
+    vec![
+        Field::name("", "CI/CD Pipeline"),
+        Field::text("description", "Description", "What it is for", ""),
+        permission_checks(catalogue, &[]),
+        Field::expiry(),
+    ]
+}
+
+/// Once, in the answer to the request that made it; `done` is where to go then.
+pub fn reveal_secret(app: &App, application: &Application, plain: &Secret, done: String) -> Page {
+    let (client_id, scope) = (application.client_id.to_string(), application.scope.to_string());
+    let token_endpoint = format!("{}/oauth/token", app.authority.deployment.issuer);
+    let credential = Credential::Client { client_id: &client_id, token_endpoint: &token_endpoint, scope: &scope };
+    let mut page = Page::new(application.name.as_str());
+    page.push(Reveal {
+        text: SECRET_SHOWN_ONCE,
+        secret: plain.expose().to_owned(),
+        dotenv: dotenv(&credential, plain.expose()),
+        dotenv_name: format!("{}.env", application.id),
+        snippets: snippets(&credential),
+        token_endpoint: Some(format!("{}/oauth/token", base(app))),
+        done,
+        client_id: Some(client_id.clone()),
+    });
+    page
+}
+
+/// The same for a key.
+pub fn reveal_key(key: &ApiKey, plain: &Secret, done: String) -> Page {
+    let organization_id = key.owner.organization_id().to_string();
+    let credential = Credential::ApiKey { organization_id: &organization_id };
+    let mut page = Page::new(key.name.as_str());
+    page.push(Reveal {
+        text: SHOWN_ONCE,
+        client_id: None,
+        secret: plain.expose().to_owned(),
+        dotenv: dotenv(&credential, plain.expose()),
+        dotenv_name: format!("{}.env", key.id),
+        snippets: snippets(&credential),
+        token_endpoint: None,
+        done,
+    });
+    page
+}

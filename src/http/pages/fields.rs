@@ -1,0 +1,66 @@
+//! A form that was sent, read as every body is: bounded in size and time.
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+
+use super::Refused;
+use crate::domain::credential::Secret;
+use crate::http::App;
+use crate::http::body::read;
+
+const MAX_FORM_BYTES: usize = 64 * 1024;
+
+/// Names and values, in their order.
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    pub fn of_query(query: Option<&str>) -> Self {
+        Self(form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect())
+    }
+
+    /// What was written into a field, without the space around it; nothing is as if it were not there.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    pub fn text(&self, name: &str) -> &str {
+        self.get(name).unwrap_or_default()
+    }
+
+    pub fn owned(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
+    /// All that were chosen.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.0.iter().filter(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.clone()).collect()
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// These of them again, to stand behind another parameter in an address.
+    pub fn kept(&self, names: &[&str]) -> String {
+        let kept = names.iter().filter_map(|name| self.get(name).map(|value| (name, value)));
+        kept.map(|(name, value)| format!("&{name}={}", form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>())).collect()
+    }
+
+    pub fn secret(&self, name: &str) -> Secret {
+        Secret::presented(self.text(name))
+    }
+}
+
+impl FromRequest<Arc<App>> for Fields {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refused> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body, MAX_FORM_BYTES).await;
+        let bytes = bytes.map_err(|error| Refused::new(app, error.status(), "That cannot be taken", error.message()))?;
+        let text = str::from_utf8(&bytes)
+            .map_err(|_utf8| Refused::new(app, StatusCode::UNPROCESSABLE_ENTITY, "That cannot be taken", "The form is not UTF-8."))?;
+        Ok(Self::of_query(Some(text)))
+    }
+}

@@ -1,0 +1,114 @@
+//! Forms: what is asked, with as little typing as there can be.
+use crate::domain::permission::{PermissionCatalogue, Preset};
+
+#[derive(Default)]
+pub struct Form {
+    pub title: String,
+    pub about: String,
+    pub action: String,
+    pub fields: Vec<Field>,
+    pub button: String,
+    pub danger: bool,
+    pub cancel: Option<String>,
+    /// Shown at once, not only when it is opened.
+    pub open: bool,
+}
+
+pub enum Field {
+    Text {
+        name: &'static str,
+        label: &'static str,
+        value: String,
+        placeholder: &'static str,
+        required: bool,
+        hint: &'static str,
+    },
+    Secret {
+        name: &'static str,
+        label: &'static str,
+        hint: &'static str,
+    },
+    Choice {
+        name: &'static str,
+        label: &'static str,
+        options: Vec<(String, String)>,
+        chosen: String,
+        hint: String,
+    },
+    /// When it ends: presets in days, with the date they come to.
+    Expiry {
+        name: &'static str,
+        options: Vec<(String, String)>,
+        chosen: String,
+    },
+    Checks {
+        name: &'static str,
+        label: &'static str,
+        presets: Vec<(String, String)>,
+        groups: Vec<Checks>,
+    },
+    Tick {
+        name: &'static str,
+        label: &'static str,
+        on: bool,
+    },
+    Hidden {
+        name: &'static str,
+        value: String,
+    },
+}
+
+pub struct Checks {
+    pub title: String,
+    /// Value, text, whether it is on.
+    pub boxes: Vec<(String, String, bool)>,
+}
+
+impl Field {
+    pub fn name(value: &str, placeholder: &'static str) -> Self {
+        Self::Text { name: "name", label: "Name", value: value.to_owned(), placeholder, required: true, hint: "" }
+    }
+
+    pub fn text(name: &'static str, label: &'static str, placeholder: &'static str, hint: &'static str) -> Self {
+        Self::Text { name, label, value: String::new(), placeholder, required: false, hint }
+    }
+
+    pub fn required(name: &'static str, label: &'static str, placeholder: &'static str, hint: &'static str) -> Self {
+        Self::Text { name, label, value: String::new(), placeholder, required: true, hint }
+    }
+
+    pub fn choice(name: &'static str, label: &'static str, options: &[(&str, &str)], chosen: &str) -> Self {
+        let options = options.iter().map(|(value, text)| ((*value).to_owned(), (*text).to_owned())).collect();
+        Self::Choice { name, label, options, chosen: chosen.to_owned(), hint: String::new() }
+    }
+
+    /// P6: an expiry is what is offered first.
+    pub fn expiry() -> Self {
+        let options = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("never", "Never")];
+        Self::Expiry {
+            name: "expires",
+            options: options.map(|(value, text)| (value.to_owned(), text.to_owned())).to_vec(),
+            chosen: "90".into(),
+        }
+    }
+}
+
+/// The whole catalogue as boxes, with its presets; `on` are ticked.
+pub fn permission_checks(catalogue: &PermissionCatalogue, on: &[String]) -> Field {
+    let joined = |preset: &Preset| preset.permissions.to_string();
+    let presets = catalogue.presets.iter().map(|preset| (preset.name.as_str().to_owned(), joined(preset))).collect();
+    let groups = catalogue.resources.iter().map(|group| Checks {
+        title: group.resource.clone(),
+        boxes: group
+            .permissions
+            .iter()
+            .map(|permission| {
+                let slug = permission.slug.as_str().to_owned();
+                let text = permission.description.clone().unwrap_or_else(|| permission.name.as_str().to_owned());
+                let ticked = on.contains(&slug);
+                (slug, text, ticked)
+            })
+            .collect(),
+    });
+    Field::Checks { name: "permissions", label: "Scopes", presets, groups: groups.collect() }
+}

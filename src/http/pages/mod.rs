@@ -1,0 +1,57 @@
+//! What the console and the portal are made of: pages of blocks, rendered here alone, under one policy and with one style.
+mod assets;
+mod chart;
+pub mod credentials;
+mod fields;
+mod form;
+mod refused;
+mod snippets;
+mod table;
+mod view;
+
+use axum::Router;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use axum::http::{HeaderName, HeaderValue};
+use tower_http::csrf::CsrfLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use url::Url;
+
+use super::App;
+use crate::domain::brand::Origin;
+
+pub use assets::assets;
+pub use chart::{Bar, columns, rows};
+pub use fields::Fields;
+pub use form::{Field, Form, permission_checks};
+pub use refused::Refused;
+pub use snippets::{Credential, dotenv, snippets};
+pub use table::{Action, Cell, Chip, Table};
+pub use view::{Block, Facts, Frame, Link, Notice, Page, Reveal, Tone, short, when};
+
+/// Case 259: nothing inline, nothing from elsewhere, in nobody's frame but these origins'.
+fn policy(origins: &[Origin]) -> HeaderValue {
+    let ancestors = origins.iter().map(Origin::as_str).collect::<Vec<_>>().join(" ");
+    let ancestors = if ancestors.is_empty() { "'none'" } else { &ancestors };
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; \
+         frame-ancestors {ancestors}; base-uri 'none'; object-src 'none'"
+    );
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
+}
+
+/// Cases 258 to 260: what holds for every page.
+pub fn guarded<S: Clone + Send + Sync + 'static>(pages: Router<S>, origins: &[Origin]) -> Router<S> {
+    let header = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
+    pages
+        .layer(CsrfLayer::new())
+        .layer(header(CACHE_CONTROL, "no-store"))
+        .layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, policy(origins)))
+        .layer(header(HeaderName::from_static("referrer-policy"), "no-referrer"))
+        .layer(header(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+        .layer(header(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
+}
+
+/// The path of the issuer, before every path of a page; empty without one.
+pub fn base(app: &App) -> String {
+    Url::parse(&app.authority.deployment.issuer).map_or(String::new(), |url| url.path().trim_end_matches('/').to_owned())
+}

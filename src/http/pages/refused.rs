@@ -1,0 +1,69 @@
+//! A page that says why there is no other.
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::view::{Frame, Notice, Page, Tone};
+use crate::authority::error::Error;
+use crate::http::App;
+use crate::http::hygiene::Cause;
+
+pub struct Refused {
+    status: StatusCode,
+    title: &'static str,
+    text: String,
+    base: String,
+    cause: Option<String>,
+    /// Where to go instead of reading a page.
+    elsewhere: Option<String>,
+}
+
+impl Refused {
+    pub fn new(app: &App, status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
+        Self { status, title, text: text.into(), base: super::base(app), cause: None, elsewhere: None }
+    }
+
+    /// Sends the visitor to another page.
+    pub fn elsewhere(app: &App, path: String) -> Self {
+        Self { elsewhere: Some(path), ..Self::new(app, StatusCode::SEE_OTHER, "", "") }
+    }
+
+    pub fn of(app: &App, error: Error) -> Self {
+        let page = |status, title, text: String| Self::new(app, status, title, text);
+        match error {
+            Error::Invalid(fields) => {
+                let text = fields.iter().map(|field| field.message.as_str()).collect::<Vec<_>>().join("; ");
+                page(StatusCode::UNPROCESSABLE_ENTITY, "That cannot be taken", text)
+            }
+            Error::NotFound(what) => page(StatusCode::NOT_FOUND, "Not found", format!("There is no such {what}.")),
+            Error::InvalidCursor => page(StatusCode::NOT_FOUND, "Not found", "There is no such page.".into()),
+            Error::Forbidden { message, .. } => page(StatusCode::FORBIDDEN, "Not allowed", message),
+            Error::Conflict { message, .. } => page(StatusCode::CONFLICT, "Not now", message),
+            Error::Unauthenticated => {
+                page(StatusCode::FORBIDDEN, "This session is over", "It ended, or the management key behind it did.".into())
+            }
+            Error::Unavailable(cause) => {
+                let text = "Changes cannot be made for the moment: try again.".to_owned();
+                Self { cause: Some(cause.to_string()), ..page(StatusCode::SERVICE_UNAVAILABLE, "Try again", text) }
+            }
+            other => {
+                let text = "Something went wrong here.".to_owned();
+                Self { cause: Some(format!("{other:?}")), ..page(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", text) }
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        if let Some(path) = self.elsewhere {
+            return axum::response::Redirect::to(&path).into_response();
+        }
+        let mut page = Page::new(self.title);
+        page.push(Notice::new(Tone::Bad, self.text));
+        let mut response = (self.status, Frame::bare(&self.base).render(&page)).into_response();
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(Cause(cause));
+        }
+        response
+    }
+}

@@ -1,0 +1,94 @@
+//! Tables: their cells, and what can be done about a row.
+use super::view::{Link, Tone};
+use crate::domain::timestamp::Timestamp;
+
+#[derive(Default)]
+pub struct Table {
+    pub title: String,
+    pub columns: Vec<Column>,
+    pub rows: Vec<Vec<Cell>>,
+    /// What is said where there is nothing at all.
+    pub empty: String,
+    /// A filter is on: nothing was found, which is not the same as nothing being there.
+    pub filtered: bool,
+    pub filters: Vec<Link>,
+    /// The field to search with, and what is in it.
+    pub search: Option<(String, String)>,
+    pub newer: Option<String>,
+    pub older: Option<String>,
+}
+
+pub struct Column {
+    pub title: &'static str,
+    /// Sorted by the script, on the page that is shown.
+    pub sortable: bool,
+}
+
+pub enum Cell {
+    Text(String),
+    Code(String),
+    Link(Link),
+    Chip(Chip),
+    Time(Option<Timestamp>, &'static str),
+    /// Counts, oldest first, as a line.
+    Spark(Vec<i64>),
+    Number(i64),
+    Actions(Vec<Action>),
+}
+
+#[derive(Clone, Copy)]
+pub struct Chip {
+    pub tone: Tone,
+    pub text: &'static str,
+}
+
+/// A button that does something at once, or a link to where it is asked for.
+#[derive(Default)]
+pub struct Action {
+    pub path: String,
+    pub text: &'static str,
+    /// A form that is sent; otherwise a link.
+    pub posts: bool,
+    pub danger: bool,
+    /// What is read out: which of several things it is about.
+    pub about: String,
+}
+
+impl Action {
+    pub fn post(path: impl Into<String>, text: &'static str, about: &str) -> Self {
+        Self { path: path.into(), text, posts: true, danger: false, about: about.to_owned() }
+    }
+
+    pub fn link(path: impl Into<String>, text: &'static str, about: &str) -> Self {
+        Self { path: path.into(), text, posts: false, danger: false, about: about.to_owned() }
+    }
+
+    pub fn dangerous(self) -> Self {
+        Self { danger: true, ..self }
+    }
+}
+
+impl Cell {
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    pub fn code(text: impl Into<String>) -> Self {
+        Self::Code(text.into())
+    }
+
+    pub fn link(href: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::Link(Link::new(href, text))
+    }
+
+    pub fn chip(tone: Tone, text: &'static str) -> Self {
+        Self::Chip(Chip { tone, text })
+    }
+}
+
+impl Table {
+    pub fn new(title: impl Into<String>, columns: &[&'static str], empty: impl Into<String>) -> Self {
+        let columns = columns.iter().map(|title| Column { title, sortable: !title.is_empty() && *title != "Usage" }).collect();
+        Self { title: title.into(), columns, empty: empty.into(), ..Self::default() }
+    }
+}

@@ -1,0 +1,203 @@
+//! The blocks of a page, and how they are rendered: what stands in them is text, and escaped where it is written.
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+
+use super::Fields;
+use super::assets::version;
+use super::chart::spark;
+use super::form::{Field, Form};
+use super::table::{Action, Cell, Table};
+use crate::domain::timestamp::Timestamp;
+
+/// What is around every page of an area.
+#[derive(Clone, Default)]
+pub struct Frame {
+    pub base: String,
+    /// `console` or `portal`.
+    pub area: &'static str,
+    /// Whose pages these are.
+    pub name: String,
+    /// Addresses of the product's own picture and style, where it has any.
+    pub logo: Option<String>,
+    pub style: Option<String>,
+    pub navigation: Vec<Link>,
+    /// The path of the entry that is shown as the current one.
+    pub current: String,
+    /// Who is in, and the path of the form that lets him out.
+    pub who: Option<(String, String)>,
+}
+
+pub struct Page {
+    pub title: String,
+    pub trail: Vec<Link>,
+    pub blocks: Vec<Block>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub href: String,
+    pub text: String,
+}
+
+pub enum Block {
+    Notice(Notice),
+    Facts(Facts),
+    Table(Table),
+    Form(Form),
+    Reveal(Reveal),
+    /// Of one thing; the one without an address is shown.
+    Tabs(Vec<Link>),
+    /// Buttons beside each other.
+    Actions(Vec<Action>),
+    Chart {
+        title: String,
+        svg: String,
+        table: Table,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Good,
+    Warn,
+    Bad,
+    Plain,
+}
+
+pub struct Notice {
+    pub tone: Tone,
+    pub text: String,
+}
+
+#[derive(Default)]
+pub struct Facts {
+    pub title: String,
+    pub rows: Vec<(String, Cell)>,
+}
+
+/// What was just made and is shown this once.
+pub struct Reveal {
+    pub text: &'static str,
+    /// What else is needed beside it: a client id.
+    pub client_id: Option<String>,
+    pub secret: String,
+    pub dotenv: String,
+    pub dotenv_name: String,
+    pub snippets: Vec<(&'static str, String)>,
+    /// Where a token is asked for, to try it; nothing for what is no client.
+    pub token_endpoint: Option<String>,
+    pub done: String,
+}
+
+#[derive(Template)]
+#[template(path = "layout.html")]
+struct Layout<'a> {
+    frame: &'a Frame,
+    page: &'a Page,
+    version: &'a str,
+}
+
+impl Frame {
+    /// Around what is shown to somebody who is not in.
+    pub fn bare(base: &str) -> Self {
+        Self { base: base.to_owned(), area: "console", name: "Chancery".into(), ..Self::default() }
+    }
+
+    pub fn render(&self, page: &Page) -> Response {
+        let layout = Layout { frame: self, page, version: version() };
+        match layout.render() {
+            Ok(html) => Html(html).into_response(),
+            Err(_) => axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
+}
+
+impl Page {
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), trail: Vec::new(), blocks: Vec::new() }
+    }
+
+    pub fn push(&mut self, block: impl Into<Block>) {
+        self.blocks.push(block.into());
+    }
+}
+
+macro_rules! blocks {
+    ($($kind:ident)*) => {$(
+        impl From<$kind> for Block {
+            fn from(block: $kind) -> Self {
+                Self::$kind(block)
+            }
+        }
+    )*};
+}
+
+blocks! { Notice Facts Table Form Reveal }
+
+impl Notice {
+    pub fn new(tone: Tone, text: impl Into<String>) -> Self {
+        Self { tone, text: text.into() }
+    }
+}
+
+impl Notice {
+    /// What was just done, by the query of the page that follows: `done` names it, `by` is the moment by which it holds, milliseconds.
+    pub fn of_query(query: &Fields) -> Option<Self> {
+        let text = match query.get("done")? {
+            "saved" => "Saved.",
+            "made" => "Made.",
+            "deleted" => "Deleted.",
+            "revoked" => "Revoked.",
+            "rotated" => "Rotated.",
+            "cancelled" => "The rotation was cancelled: the old secret works as before, the new one is gone.",
+            "suspended" => "Suspended: nothing of this organization works.",
+            "ended" => "The session is over.",
+            _ => return None,
+        };
+        let by = query.get("by").and_then(|by| by.parse().ok()).map(Timestamp::from_millis);
+        let tell =
+            |by: Timestamp| format!("{text} Every verifier that follows revocations refuses it by now; every other by {}.", seconds(by));
+        Some(Self::new(Tone::Good, by.map_or_else(|| text.to_owned(), tell)))
+    }
+}
+
+impl Tone {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Warn => "warn",
+            Self::Bad => "bad",
+            Self::Plain => "plain",
+        }
+    }
+}
+
+impl Link {
+    pub fn new(href: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { href: href.into(), text: text.into() }
+    }
+}
+
+/// A moment as people read it, to the minute, UTC.
+pub fn when(at: Timestamp) -> String {
+    at.to_string().chars().take(16).collect::<String>().replace('T', " ") + " UTC"
+}
+
+/// The same for a template, which has references.
+fn moment(at: &Timestamp) -> String {
+    when(*at)
+}
+
+/// As much of a long text as a table has room for.
+pub fn short(text: &str, most: usize) -> String {
+    let mut kept: String = text.chars().take(most).collect();
+    if kept.len() < text.len() {
+        kept.push('…');
+    }
+    kept
+}
+
+fn seconds(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.get(11..19).map_or_else(|| when(at), |time| format!("{time} UTC"))
+}

@@ -1,0 +1,211 @@
+//! API keys in the portal: the organization's, one's own, and, to look after them, the members'.
+use axum::extract::Path;
+use axum::response::Response;
+
+use super::visit::Visit;
+use crate::authority::error::Error;
+use crate::domain::api_key::{ApiKey, ApiKeyFilter, ApiKeyStatus, Grant, NewApiKey, NewOwner, OwnerFilter, StatusFilter};
+use crate::domain::permission::HolderKind;
+use crate::domain::portal::Capability;
+use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
+use crate::http::pages::credentials::{REVOCATION, expiry, key_fields, key_status, reveal_key, rotation, rotation_form, usage};
+use crate::http::pages::{Action, Cell, Fields, Form, Link, Notice, Page, Refused, Table, Tone, short};
+
+/// G16.
+const COLUMNS: [&str; 9] = ["Name", "Key Prefix", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created", "Expires", ""];
+
+/// B12: what works, and what does not any more.
+const SHOWN: [(&str, &str, StatusFilter); 3] = [
+    ("", "In use", StatusFilter::NotRevoked),
+    ("expired", "Expired", StatusFilter::Only(ApiKeyStatus::Expired)),
+    ("revoked", "Revoked", StatusFilter::Only(ApiKeyStatus::Revoked)),
+];
+
+/// Which keys a page is about.
+struct Kind {
+    capability: Capability,
+    holder: HolderKind,
+    place: &'static str,
+    title: &'static str,
+    creates: bool,
+}
+
+const OF_ORGANIZATION: Kind =
+    Kind { capability: Capability::ApiKeys, holder: HolderKind::ApiKeyOrganization, place: "api_keys", title: "API Keys", creates: true };
+const OWN: Kind =
+    Kind { capability: Capability::OwnKeys, holder: HolderKind::ApiKeyUser, place: "own_keys", title: "Your API Keys", creates: true };
+const OF_MEMBERS: Kind = Kind {
+    capability: Capability::MembersKeys,
+    holder: HolderKind::ApiKeyUser,
+    place: "members_keys",
+    title: "Members' API Keys",
+    creates: false,
+};
+
+pub async fn list(visit: Visit) -> Result<Response, Refused> {
+    page(&visit, &OF_ORGANIZATION).await
+}
+
+pub async fn list_own(visit: Visit) -> Result<Response, Refused> {
+    page(&visit, &OWN).await
+}
+
+pub async fn list_of_members(visit: Visit) -> Result<Response, Refused> {
+    page(&visit, &OF_MEMBERS).await
+}
+
+async fn page(visit: &Visit, kind: &Kind) -> Result<Response, Refused> {
+    visit.demand(kind.capability)?;
+    let (authority, organization) = (&visit.app.authority, visit.organization());
+    let shown = visit.query.text("status").to_owned();
+    let (_, _, status) = SHOWN.into_iter().find(|(name, _, _)| *name == shown).unwrap_or(SHOWN[0]);
+    let owner = if kind.capability == Capability::ApiKeys { OwnerFilter::Organization } else { OwnerFilter::User };
+    let filter =
+        ApiKeyFilter { owner, user_id: None, organization_id: Some(organization.clone()), status, search: visit.query.owned("search") };
+    let own = visit.visitor.session.user_id.filter(|_| kind.capability == Capability::OwnKeys);
+    let listed = match own {
+        Some(user) => authority.list_api_keys_of_user(visit.caller(), &user.to_string(), filter, &visit.page_request()).await,
+        None => authority.list_api_keys_of_organization(visit.caller(), &organization, filter, &visit.page_request()).await,
+    };
+    let listed = listed.map_err(|error| visit.refused(error))?;
+    let mut table = Table::new("", &COLUMNS, "No API key yet.");
+    table.filtered = !shown.is_empty() || visit.query.has("search");
+    table.search = Some(("search".into(), visit.query.text("search").to_owned()));
+    table.filters = SHOWN
+        .into_iter()
+        .map(|(name, text, _)| match (name == shown, name) {
+            (true, _) => Link::new("", text),
+            (false, "") => Link::new(visit.path(kind.place), text),
+            (false, name) => Link::new(visit.path(format!("{}?status={name}", kind.place)), text),
+        })
+        .collect();
+    for key in &listed.data {
+        table.rows.push(row(visit, key, kind));
+    }
+    visit.turn(&mut table, &listed, kind.place, &["status", "search"]);
+    let mut page = Page::new(kind.title);
+    if kind.creates {
+        page.push(Form {
+            title: "New API key".into(),
+            action: visit.path(kind.place),
+            fields: key_fields(&visit.app.authority.grantable(kind.holder).await.map_err(|error| visit.refused(error))?),
+            button: "Create".into(),
+            open: listed.data.is_empty() && shown.is_empty(),
+            ..Form::default()
+        });
+    }
+    page.push(table);
+    Ok(visit.render(kind.place, page))
+}
+
+fn row(visit: &Visit, key: &ApiKey, kind: &Kind) -> Vec<Cell> {
+    let name = key.name.as_str();
+    let mut actions = Vec::new();
+    if key.revoked_at.is_none() {
+        if kind.creates {
+            actions.push(Action::link(visit.path(format!("api_keys/{}/rotate", key.id)), "Rotate", name));
+        }
+        actions.push(Action::link(visit.path(format!("api_keys/{}/revoke", key.id)), "Revoke", name).dangerous());
+    }
+    vec![
+        Cell::text(name),
+        Cell::code(key.obfuscated_value.clone()),
+        Cell::text(short(&key.permissions.to_string(), 60)),
+        Cell::Time(key.last_used_at, "never"),
+        usage(key.usage.unwrap_or_default()),
+        Cell::Chip(key_status(key, visit.app.authority.clock.now())),
+        Cell::Time(Some(key.created_at), ""),
+        Cell::Time(key.expires_at, "never"),
+        Cell::Actions(actions),
+    ]
+}
+
+pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
+    let owner = NewOwner::Organization(visit.organization());
+    make(&visit, &OF_ORGANIZATION, owner, fields).await
+}
+
+pub async fn create_own(visit: Visit, fields: Fields) -> Result<Response, Refused> {
+    let user = visit.visitor.session.user_id.ok_or_else(|| visit.refused(Error::NotFound("page")))?;
+    let owner = NewOwner::User { id: user.to_string(), organization_id: visit.organization() };
+    make(&visit, &OWN, owner, fields).await
+}
+
+async fn make(visit: &Visit, kind: &Kind, owner: NewOwner, fields: Fields) -> Result<Response, Refused> {
+    visit.demand_for("api_key.create", kind.capability).await?;
+    let refused = |error: FieldError| visit.refused(error);
+    let now = visit.app.authority.clock.now();
+    let new = NewApiKey {
+        owner,
+        name: Name::parse("name", fields.text("name")).map_err(refused)?,
+        description: parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(refused)?,
+        grant: Grant { permissions: fields.all("permissions"), preset: fields.owned("preset") },
+        expires_at: fields.has("expires").then(|| expiry(&fields, now)),
+    };
+    let (made, _) = visit.change("api_key.create", kind.capability, None, async |change| change.create_api_key(new).await).await?;
+    Ok(visit.render(kind.place, reveal_key(&made.key, &made.plain, visit.path(kind.place))))
+}
+
+/// The key, if it is one the session has to do with, and the page it is on.
+async fn find(visit: &Visit, id: &str) -> Result<(&'static Kind, ApiKey), Error> {
+    let found = visit.app.authority.find_api_key(visit.caller(), id).await?;
+    let own = found.owner.user_id().is_some() && found.owner.user_id() == visit.visitor.session.user_id;
+    let possible: &[&'static Kind] = match found.owner.user_id() {
+        None => &[&OF_ORGANIZATION],
+        Some(_) if own => &[&OWN, &OF_MEMBERS],
+        Some(_) => &[&OF_MEMBERS],
+    };
+    let kind = possible.iter().find(|kind| visit.may(kind.capability)).ok_or(Error::NotFound("API key"))?;
+    Ok((kind, found))
+}
+
+/// The same, for a change: that it was refused is written down.
+async fn find_for(visit: &Visit, name: &'static str, id: &str) -> Result<(&'static Kind, ApiKey), Refused> {
+    match find(visit, id).await {
+        Ok(found) => Ok(found),
+        Err(error) => Err(visit.refuse(crate::authority::portal::operation(name, Capability::ApiKeys), Some(id), error).await),
+    }
+}
+
+pub async fn confirm_revocation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let (kind, key) = find(&visit, &id).await.map_err(|error| visit.refused(error))?;
+    let mut page = Page::new(key.name.as_str());
+    page.push(Notice::new(Tone::Warn, REVOCATION));
+    page.push(Form {
+        title: "Revoke".into(),
+        about: format!(
+            "{}, last used: {}",
+            key.obfuscated_value,
+            key.last_used_at.map_or_else(|| "never".to_owned(), crate::http::pages::when)
+        ),
+        action: visit.path(format!("api_keys/{}/revoke", key.id)),
+        button: "Revoke".into(),
+        danger: true,
+        cancel: Some(visit.path(kind.place)),
+        open: true,
+        ..Form::default()
+    });
+    Ok(visit.render(kind.place, page))
+}
+
+pub async fn revoke(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let (kind, _) = find_for(&visit, "api_key.revoke", &id).await?;
+    let (_, bound) = visit.change("api_key.revoke", kind.capability, Some(&id), async |change| change.revoke_api_key(&id).await).await?;
+    Ok(visit.done(kind.place, "revoked", bound.as_ref()))
+}
+
+pub async fn rotation_page(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let (kind, key) = find(&visit, &id).await.map_err(|error| visit.refused(error))?;
+    let mut page = Page::new(key.name.as_str());
+    let form = rotation_form(visit.path(format!("api_keys/{}/rotate", key.id)));
+    page.push(Form { open: true, cancel: Some(visit.path(kind.place)), ..form });
+    Ok(visit.render(kind.place, page))
+}
+
+pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let (kind, _) = find_for(&visit, "api_key.rotate", &id).await?;
+    let rotation = rotation(&fields);
+    let rotated = visit.change("api_key.rotate", kind.capability, Some(&id), async |change| change.rotate_api_key(&id, rotation).await);
+    let (rotated, _) = rotated.await?;
+    Ok(visit.render(kind.place, reveal_key(&rotated.revealed.key, &rotated.revealed.plain, visit.path(kind.place))))
+}

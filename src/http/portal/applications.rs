@@ -1,0 +1,173 @@
+//! Applications in the portal.
+use axum::extract::Path;
+use axum::response::Response;
+
+use super::visit::Visit;
+use crate::authority::error::Error;
+use crate::authority::portal::operation;
+use crate::domain::api_key::Grant;
+use crate::domain::application::{Application, ClientAuthenticationMethod, NewApplication};
+use crate::domain::client_secret::SecretStatus;
+use crate::domain::permission::HolderKind;
+use crate::domain::portal::Capability;
+use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
+use crate::http::pages::credentials::{
+    application_fields, application_status, reveal_secret, rotation, rotation_form, rotation_notice, secret_status, usage,
+};
+use crate::http::pages::{Action, Block, Cell, Facts, Fields, Form, Link, Notice, Page, Refused, Table, Tone, short, when};
+
+const PLACE: &str = "applications";
+const MAY: Capability = Capability::Applications;
+const DELETION: &str = "Are you sure you want to delete this application? Its secrets and every token they obtained stop working at once.";
+
+pub async fn list(visit: Visit) -> Result<Response, Refused> {
+    visit.demand(MAY)?;
+    let authority = &visit.app.authority;
+    let listed =
+        authority.list_applications(visit.caller(), Some(&visit.organization()), visit.query.get("search"), &visit.page_request()).await;
+    let listed = listed.map_err(|error| visit.refused(error))?;
+    let columns = ["Name", "Client ID", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created"];
+    let mut table = Table::new("", &columns, "No application yet.");
+    for application in &listed.data {
+        table.rows.push(vec![
+            Cell::link(visit.path(format!("applications/{}", application.id)), application.name.as_str()),
+            Cell::code(application.client_id.to_string()),
+            Cell::text(short(&application.scope.to_string(), 60)),
+            Cell::Time(application.last_used_at, "never"),
+            usage(application.usage),
+            Cell::Chip(application_status(application)),
+            Cell::Time(Some(application.created_at), ""),
+        ]);
+    }
+    table.filtered = visit.query.has("search");
+    table.search = Some(("search".into(), visit.query.text("search").to_owned()));
+    visit.turn(&mut table, &listed, PLACE, &["search"]);
+    let mut page = Page::new("Applications");
+    page.push(Form {
+        title: "New application".into(),
+        about: "A client of its own for each program and each environment.".into(),
+        action: visit.path(PLACE),
+        fields: application_fields(&authority.grantable(HolderKind::M2m).await.map_err(|error| visit.refused(error))?),
+        button: "Save".into(),
+        open: listed.data.is_empty() && !visit.query.has("search"),
+        ..Form::default()
+    });
+    page.push(table);
+    Ok(visit.render(PLACE, page))
+}
+
+pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
+    visit.demand_for("connect_application.create", MAY).await?;
+    let refused = |error: FieldError| visit.refused(error);
+    let new = NewApplication {
+        organization_id: visit.organization(),
+        name: Name::parse("name", fields.text("name")).map_err(refused)?,
+        description: parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(refused)?,
+        grant: Grant { permissions: fields.all("permissions"), preset: fields.owned("preset") },
+        access_token_ttl: None,
+        resources: None,
+        token_endpoint_auth_methods: ClientAuthenticationMethod::ALL.to_vec(),
+    };
+    let made = visit.change("connect_application.create", MAY, None, async |change| change.register_application(new, true).await).await;
+    let ((application, secret), _) = made?;
+    let secret = secret.ok_or_else(|| visit.refused(Error::NotFound("client secret")))?;
+    let done = visit.path(format!("applications/{}", application.id));
+    Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &secret.plain, done)))
+}
+
+async fn find(visit: &Visit, id: &str) -> Result<Application, Error> {
+    visit.visitor.demand(MAY)?;
+    visit.app.authority.find_application(visit.caller(), id).await
+}
+
+/// The same, for a change: that it was refused is written down.
+async fn find_for(visit: &Visit, name: &'static str, id: &str) -> Result<Application, Refused> {
+    match find(visit, id).await {
+        Ok(application) => Ok(application),
+        Err(error) => Err(visit.refuse(operation(name, MAY), Some(id), error).await),
+    }
+}
+
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let application = find(&visit, &id).await.map_err(|error| visit.refused(error))?;
+    let secrets = visit.app.authority.list_client_secrets(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
+    let (name, id, now) = (application.name.as_str(), application.id, visit.app.authority.clock.now());
+    let mut page = Page::new(name);
+    page.trail.push(Link::new(visit.path(PLACE), "Applications"));
+    page.push(Facts {
+        title: String::new(),
+        rows: vec![
+            ("Client ID".into(), Cell::code(application.client_id.to_string())),
+            ("Status".into(), Cell::Chip(application_status(&application))),
+            ("Scopes".into(), Cell::text(application.scope.to_string())),
+            ("Last Used".into(), Cell::Time(application.last_used_at, "never")),
+            ("24 h / 7 d / 30 d".into(), usage(application.usage)),
+        ],
+    });
+    if let Some(notice) = rotation_notice(&secrets) {
+        page.push(notice);
+    }
+    let columns = ["Ends with", "Status", "Last Used", "From", "24 h / 7 d / 30 d", "Expires", "Created"];
+    let mut table = Table::new("Client secrets", &columns, "No secret: it obtains no tokens.");
+    for secret in &secrets {
+        table.rows.push(vec![
+            Cell::code(format!("…{}", secret.secret_hint)),
+            Cell::Chip(secret_status(secret, now)),
+            Cell::Time(secret.last_used_at, "never"),
+            Cell::text(secret.last_used_ip.clone().unwrap_or_default()),
+            usage(secret.usage),
+            Cell::Time(secret.expires_at, "never"),
+            Cell::Time(Some(secret.created_at), ""),
+        ]);
+    }
+    page.push(table);
+    page.push(rotation_form(visit.path(format!("applications/{id}/rotate"))));
+    let mut actions = Vec::new();
+    if secrets.iter().any(|secret| secret.status == SecretStatus::Retiring) {
+        actions.push(Action::post(visit.path(format!("applications/{id}/cancel_rotation")), "Cancel the rotation", name));
+    }
+    actions.push(Action::link(visit.path(format!("applications/{id}/delete")), "Delete", name).dangerous());
+    page.blocks.push(Block::Actions(actions));
+    Ok(visit.render(PLACE, page))
+}
+
+pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    const ROTATE: &str = "connect_application_secret.rotate";
+    let application = find_for(&visit, ROTATE, &id).await?;
+    let rotation = rotation(&fields);
+    let (rotated, _) = visit.change(ROTATE, MAY, Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
+    let done = visit.path(format!("applications/{}", application.id));
+    Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &rotated.revealed.plain, done)))
+}
+
+pub async fn cancel_rotation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    const CANCEL: &str = "connect_application_secret.cancel_rotation";
+    let application = find_for(&visit, CANCEL, &id).await?;
+    let (_, bound) = visit.change(CANCEL, MAY, Some(&id), async |change| change.cancel_rotation(&id).await).await?;
+    Ok(visit.done(&format!("applications/{}", application.id), "cancelled", bound.as_ref()))
+}
+
+pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let application = find(&visit, &id).await.map_err(|error| visit.refused(error))?;
+    let mut page = Page::new(application.name.as_str());
+    page.push(Notice::new(Tone::Warn, DELETION));
+    let last = application.last_used_at.map_or_else(|| "never".to_owned(), when);
+    page.push(Form {
+        title: "Delete".into(),
+        about: format!("{} tokens in 24 hours, last used: {last}", application.usage.last_24h),
+        action: visit.path(format!("applications/{}/delete", application.id)),
+        button: "Delete".into(),
+        danger: true,
+        cancel: Some(visit.path(PLACE)),
+        open: true,
+        ..Form::default()
+    });
+    Ok(visit.render(PLACE, page))
+}
+
+pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    const DELETE: &str = "connect_application.delete";
+    find_for(&visit, DELETE, &id).await?;
+    let (_, bound) = visit.change(DELETE, MAY, Some(&id), async |change| change.delete_application(&id).await).await?;
+    Ok(visit.done(PLACE, "deleted", bound.as_ref()))
+}
