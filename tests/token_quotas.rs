@@ -94,6 +94,9 @@ async fn a_limit_that_is_only_observed_refuses_nobody_and_is_told_once_in_a_wind
     is_refused(&on.token_answer(&client, "").await, "this application");
     set(&on, &path, json!({ "per_hour": null })).await;
     assert_eq!(on.token_answer(&client, "").await.header("ratelimit"), "");
+    // What was obtained under a limit is not forgotten with it.
+    set(&on, &path, json!({ "per_hour": 3 })).await;
+    is_refused(&on.token_answer(&client, "").await, "this application");
 }
 
 #[tokio::test]
@@ -115,6 +118,9 @@ async fn f25_an_organization_beyond_its_quota_is_refused_with_all_it_has_and_no_
     }
     let answer = on.token_answer(&one, "").await;
     assert!(answer.header("ratelimit").starts_with(r#""organization-hour";r=0;t="#), "{answer:?}");
+    // Only what was obtained beyond an observed limit is told of it, not what another limit refused.
+    on.pass(Duration::ZERO).await;
+    assert!(exceeded(&on).await.iter().all(|event| event["enforce"] == true));
     // An application's own limit stands beside its organization's.
     set(&on, &format!("/connect/applications/{}", one.client_id), json!({ "per_day": 1 })).await;
     on.pass(HOUR).await;

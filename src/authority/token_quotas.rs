@@ -18,6 +18,9 @@ use crate::domain::token_quota::{Left, Limits, LimitsChange, QuotaHolder, TokenQ
 use crate::storage::token_quotas::StoredQuota;
 use crate::storage::{Tx, applications, organizations, token_quotas};
 
+/// How many events are written together.
+const AT_ONCE: usize = 100;
+
 /// Whose quota is meant, as the caller named him.
 #[derive(Clone, Copy)]
 pub enum QuotaOf<'a> {
@@ -32,6 +35,8 @@ pub(super) struct Admission {
     pub left: Vec<Left>,
     /// Whether a limit is exceeded that is only observed.
     pub exceeds_observed: bool,
+    /// Which ones: they are told of once the token is there.
+    observed: Vec<(Arc<Meter>, Window)>,
 }
 
 /// A limit that is enforced leaves nothing for a token.
@@ -70,25 +75,28 @@ impl Authority {
         };
         let of_application = application.and_then(|id| self.directory.meter(QuotaHolder::Application(id)));
         let meters = [of_application, self.directory.meter(QuotaHolder::Organization(organization))];
-        let mut admission = Admission { meters, left: Vec::new(), exceeds_observed: false };
+        let meters = meters.map(|meter| meter.filter(|meter| meter.limits.is_any()));
+        let mut admission = Admission { meters, left: Vec::new(), exceeds_observed: false, observed: Vec::new() };
         let mut exceeded = None;
         for meter in admission.meters.iter().flatten() {
             for left in meter.left(now) {
-                if left.left == 0 {
-                    self.exceeded.note(meter, left.window, now);
-                }
                 if meter.limits.enforce {
                     admission.left.push(left);
                     // The longest wait is the one to be told.
                     let longest = exceeded.is_none_or(|before: Left| before.resets_in < left.resets_in);
                     exceeded = if left.left == 0 && longest { Some(left) } else { exceeded };
-                } else {
-                    admission.exceeds_observed |= left.left == 0;
+                } else if left.left == 0 {
+                    admission.exceeds_observed = true;
+                    admission.observed.push((Arc::clone(meter), left.window));
                 }
             }
         }
         match exceeded {
-            Some(exceeded) => Err(QuotaExceeded { exceeded, left: admission.left }),
+            Some(exceeded) => {
+                let meter = admission.meters.iter().flatten().find(|meter| meter.holder == exceeded.holder);
+                meter.into_iter().for_each(|meter| self.exceeded.note(meter, exceeded.window, now));
+                Err(QuotaExceeded { exceeded, left: admission.left })
+            }
             None => Ok(admission),
         }
     }
@@ -98,6 +106,9 @@ impl Authority {
         for meter in admission.meters.iter().flatten() {
             meter.add(now);
             self.uses.note_token(meter.holder, now);
+        }
+        for (meter, window) in &admission.observed {
+            self.exceeded.note(meter, *window, now);
         }
         for left in &mut admission.left {
             left.left -= 1;
@@ -121,39 +132,26 @@ impl Authority {
     /// # Errors
     /// [`Error::Unavailable`]; they are kept for the next try.
     pub(super) async fn flush_exceeded(self: &Arc<Self>) -> Result<(), Error> {
-        let untold = self.exceeded.take();
-        if untold.is_empty() {
-            return Ok(());
-        }
-        let written = async {
-            let mut change = self.begin_as(Actor::system()).await?;
-            for (meter, window, at) in &untold {
-                change.note(NewEvent {
-                    event: "token_quota.exceeded".into(),
-                    organization_id: Some(meter.organization_id),
-                    subject: Subject::Nothing,
-                    data: json!({
-                        "organization_id": meter.organization_id,
-                        "application_id": application_of(meter.holder),
-                        "window": window,
-                        "limit": meter.limits.of(*window),
-                        "enforce": meter.limits.enforce,
-                        "exceeded_at": at,
-                    }),
-                    before: None,
-                });
+        let mut untold = self.exceeded.take();
+        while !untold.is_empty() {
+            let rest = untold.split_off(untold.len().min(AT_ONCE));
+            let written = async {
+                let mut change = self.begin_as(Actor::system()).await?;
+                untold.iter().for_each(|(meter, window, at)| change.note(told_of(meter, *window, *at)));
+                change.chain_events().await?;
+                Ok::<_, Error>(change)
+            };
+            match written.await {
+                // Of a commit whose answer was cut off nobody knows: rather told of too few than twice.
+                Ok(change) => change.commit(&[]).await?,
+                Err(error) => {
+                    self.exceeded.untold.lock().unwrap_or_else(PoisonError::into_inner).extend(untold.into_iter().chain(rest));
+                    return Err(error);
+                }
             }
-            change.chain_events().await?;
-            Ok::<_, Error>(change)
-        };
-        match written.await {
-            // Of a commit whose answer was cut off nobody knows: rather told of too few than twice.
-            Ok(change) => change.commit(&[]).await,
-            Err(error) => {
-                self.exceeded.untold.lock().unwrap_or_else(PoisonError::into_inner).extend(untold);
-                Err(error)
-            }
+            untold = rest;
         }
+        Ok(())
     }
 
     pub async fn find_token_quota(&self, caller: &Caller, of: QuotaOf<'_>) -> Result<TokenQuota, Error> {
@@ -216,6 +214,23 @@ async fn holder(tx: &mut Tx, reach: Reach, of: QuotaOf<'_>, now: Timestamp) -> R
             let organization = organizations::find(tx, reach, id).await?.ok_or(Error::NotFound("organization"))?;
             Ok((QuotaHolder::Organization(organization.id), organization.id))
         }
+    }
+}
+
+fn told_of(meter: &Meter, window: Window, at: Timestamp) -> NewEvent {
+    NewEvent {
+        event: "token_quota.exceeded".into(),
+        organization_id: Some(meter.organization_id),
+        subject: Subject::Nothing,
+        data: json!({
+            "organization_id": meter.organization_id,
+            "application_id": application_of(meter.holder),
+            "window": window,
+            "limit": meter.limits.of(window),
+            "enforce": meter.limits.enforce,
+            "exceeded_at": at,
+        }),
+        before: None,
     }
 }
 

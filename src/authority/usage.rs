@@ -38,6 +38,8 @@ pub(crate) struct Counts {
     /// Kept until they are written.
     first_uses: DashMap<Used, Timestamp>,
     management_keys: DashMap<ManagementKeyId, Timestamp>,
+    /// Tokens of those that have a quota, by hour: other instances wait for them, so they wait behind no other count.
+    tokens: DashMap<(QuotaHolder, i64), i64>,
     pending: Mutex<Pending>,
     first_use: Notify,
 }
@@ -45,7 +47,7 @@ pub(crate) struct Counts {
 /// What is being written.
 #[derive(Default)]
 struct Pending {
-    /// What ends another credential waits behind no count.
+    /// What ends another credential, or bounds another instance, waits behind no count.
     first_uses: VecDeque<Batch>,
     /// Whose counts are to be taken next.
     keys: VecDeque<Key>,
@@ -74,7 +76,7 @@ impl Counts {
 
     /// Counts one token for who has a quota.
     pub(super) fn note_token(&self, holder: QuotaHolder, now: Timestamp) {
-        self.note(Used::TokenQuota(holder), true, now, None);
+        *self.tokens.entry((holder, now.hour())).or_default() += 1;
     }
 
     fn note(&self, used: Used, activated: bool, now: Timestamp, source: Option<IpAddr>) {
@@ -109,7 +111,17 @@ impl Counts {
         let management_keys: Vec<_> = keys.into_iter().filter_map(|key| self.management_keys.remove(&key)).collect();
         let first_uses = first_uses.chunks(BATCH).map(|some| Batch { first_uses: some.to_vec(), ..Batch::default() });
         let management_keys = management_keys.chunks(BATCH).map(|some| Batch { management_keys: some.to_vec(), ..Batch::default() });
-        first_uses.chain(management_keys).map(|batch| Batch { id: id(), ..batch }).collect()
+        let tokens: Vec<_> = self.tokens.iter().map(|entry| *entry.key()).collect();
+        let tokens: Vec<_> = tokens.into_iter().filter_map(|key| self.tokens.remove(&key)).collect();
+        let uses = |((holder, hour), tokens): &((QuotaHolder, i64), i64)| Uses {
+            of: Used::TokenQuota(*holder),
+            hour: *hour,
+            uses: *tokens,
+            last_used_at: Timestamp::from_hour(*hour),
+            last_used_ip: None,
+        };
+        let tokens = tokens.chunks(BATCH).map(|some| Batch { uses: some.iter().map(uses).collect(), ..Batch::default() });
+        first_uses.chain(tokens).chain(management_keys).map(|batch| Batch { id: id(), ..batch }).collect()
     }
 
     /// Each count is taken out as a whole: what is counted meanwhile begins a new one.

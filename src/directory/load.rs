@@ -1,5 +1,5 @@
 //! Loading the directory, and following the event chain.
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -190,12 +190,8 @@ impl Directory {
         self.management_keys.insert(stored.digest, Arc::new(stored.key));
     }
 
-    /// What was counted stays, whatever the limits become, until there is none.
+    /// What was counted stays, whatever the limits become; without one nothing is asked, and nothing counted.
     fn put_token_quota(&self, quota: StoredQuota) {
-        if !quota.limits.is_any() {
-            self.meters.remove(&quota.holder);
-            return;
-        }
         let before = self.meter(quota.holder);
         let meter = Meter::new(quota.holder, quota.organization_id, quota.limits, before.as_deref());
         self.meters.insert(quota.holder, Arc::new(meter));
@@ -206,18 +202,10 @@ impl Directory {
     /// # Errors
     /// [`storage::StoreError`].
     pub async fn count_tokens(&self, tx: &mut Tx, now: Timestamp) -> storage::Result<()> {
-        let mut totals: HashMap<(QuotaHolder, Window), u32> = HashMap::new();
-        for (holder, hour, tokens) in token_quotas::tokens_since(tx, Window::Day.first_hour(now)).await? {
-            let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
-            for window in Window::ALL.into_iter().filter(|window| hour >= window.first_hour(now)) {
-                let total = totals.entry((holder, window)).or_default();
-                *total = total.saturating_add(tokens);
-            }
-        }
-        for ((holder, window), tokens) in totals {
-            if let Some(meter) = self.meter(holder) {
-                meter.at_least(window, now, tokens);
-            }
+        for (holder, in_hour, in_day) in token_quotas::tokens_of(tx, Window::Day.first_hour(now), now.hour()).await? {
+            let Some(meter) = self.meter(holder) else { continue };
+            meter.at_least(Window::Hour, now, u32::try_from(in_hour).unwrap_or(u32::MAX));
+            meter.at_least(Window::Day, now, u32::try_from(in_day).unwrap_or(u32::MAX));
         }
         Ok(())
     }

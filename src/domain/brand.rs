@@ -99,8 +99,10 @@ impl std::str::FromStr for Origin {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).ok().filter(|url| ["https", "http"].contains(&url.scheme()) && url.host().is_some());
+        // A policy takes a star for any host.
+        let plain = |origin: &str| origin.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:/[]".contains(&byte));
         match url.map(|url| url.origin().ascii_serialization()) {
-            Some(origin) if origin == text.trim_end_matches('/') => Ok(Self(origin)),
+            Some(origin) if origin == text.trim_end_matches('/') && plain(&origin) => Ok(Self(origin)),
             _ => Err(format!("{text:?} is no origin, as in https://app.example.com")),
         }
     }

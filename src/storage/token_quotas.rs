@@ -75,11 +75,12 @@ pub async fn store(tx: &mut Tx, quota: &StoredQuota) -> Result<()> {
         .execute(connection))
 }
 
-/// The tokens of every holder since an hour began; who obtained none is left out.
-pub async fn tokens_since(tx: &mut Tx, hour: i64) -> Result<Vec<(QuotaHolder, i64, i64)>> {
-    let sql = "SELECT quota_id, hour, tokens FROM token_quota_hour WHERE hour >= $1";
-    let rows: Vec<(String, i64, i64)> = on!(tx, |connection| sqlx::query_as(sql).bind(hour).fetch_all(connection))?;
-    rows.into_iter().map(|(id, hour, tokens)| Ok((stored("token_quota_hour.quota_id", &id)?, hour, tokens))).collect()
+/// What every holder obtained in this hour, and in the day that began with `first_hour`; who obtained none is left out.
+pub async fn tokens_of(tx: &mut Tx, first_hour: i64, hour: i64) -> Result<Vec<(QuotaHolder, i64, i64)>> {
+    let sql = "SELECT quota_id, CAST(SUM(CASE WHEN hour = $2 THEN tokens ELSE 0 END) AS BIGINT), CAST(SUM(tokens) AS BIGINT) \
+               FROM token_quota_hour WHERE hour >= $1 AND hour < $1 + 24 GROUP BY quota_id";
+    let rows: Vec<(String, i64, i64)> = on!(tx, |connection| sqlx::query_as(sql).bind(first_hour).bind(hour).fetch_all(connection))?;
+    rows.into_iter().map(|(id, in_hour, in_day)| Ok((stored("token_quota_hour.quota_id", &id)?, in_hour, in_day))).collect()
 }
 
 /// Forgets some of the counts of windows that are over; whether there were any.

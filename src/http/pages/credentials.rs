@@ -66,7 +66,7 @@ pub fn rotation_notice(secrets: &[ClientSecret]) -> Option<Notice> {
         (Some(_), []) => {
             Notice::new(Tone::Good, "Safe to remove now: the new secret is in use, and the old one was not used since the rotation.")
         }
-        (Some(at), [first, ..]) if first.last_used_at.is_none_or(|last| last < at) => {
+        (Some(at), late) if late.iter().all(|secret| secret.last_used_at.is_none_or(|last| last < at)) => {
             Notice::new(Tone::Good, "Safe to remove now: since the new secret was used first, nobody used the old one.")
         }
         (Some(_), _) => {

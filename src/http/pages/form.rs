@@ -44,7 +44,7 @@ pub enum Field {
     Checks {
         name: &'static str,
         label: &'static str,
-        presets: Vec<(String, String)>,
+        presets: Vec<(String, String, String)>,
         groups: Vec<Checks>,
     },
     Tick {
@@ -95,8 +95,8 @@ impl Field {
 
 /// The whole catalogue as boxes, with its presets; `on` are ticked.
 pub fn permission_checks(catalogue: &PermissionCatalogue, on: &[String]) -> Field {
-    let joined = |preset: &Preset| preset.permissions.to_string();
-    let presets = catalogue.presets.iter().map(|preset| (preset.name.as_str().to_owned(), joined(preset))).collect();
+    let of = |preset: &Preset| (preset.slug.as_str().to_owned(), preset.name.as_str().to_owned(), preset.permissions.to_string());
+    let presets = catalogue.presets.iter().map(of).collect();
     let groups = catalogue.resources.iter().map(|group| Checks {
         title: group.resource.clone(),
         boxes: group
