@@ -143,6 +143,9 @@ async fn case_263_what_cannot_be_undone_asks_for_the_management_key_again() {
     assert_eq!(post(&on, &session, &delete, "").await.status, 303);
     assert_eq!(on.manage("GET", &format!("/organizations/{organization}"), Value::Null).await.status, 404);
     // It leads to pages of the console only.
+    on.pass(6 * MINUTE).await;
+    let key = post(&on, &session, "/console/management_keys", "name=x&permissions=*").await;
+    assert!(key.header("location").starts_with("/console/confirm"), "a key would outlive the session: {key:?}");
     let away = post(&on, &session, "/console/confirm", &format!("management_key={MANAGEMENT_KEY}&next=//evil.example/..")).await;
     assert_eq!(away.header("location"), "/console/organizations");
 }
@@ -235,4 +238,21 @@ async fn what_is_done_in_the_console_is_told_as_what_the_api_does() {
     let events = on.manage("GET", "/events?events=organization.created", Value::Null).await.expect(200);
     assert_eq!(events["data"][0]["context"]["actor"]["source"], "console", "{events}");
     assert!(events["data"][0]["context"]["actor"]["via"].as_str().unwrap().starts_with("console_"), "{events}");
+}
+
+#[tokio::test]
+async fn case_257_nobody_ends_the_session_of_a_key_that_may_more_and_a_key_has_twenty_sessions() {
+    let on = Installation::new().await;
+    let first = enter(&on, MANAGEMENT_KEY).await;
+    let narrow = on.management_key(&["management_keys:read", "management_keys:write"], None).await;
+    let session = enter(&on, &narrow).await;
+    let page = get(&on, &session, "/console/sessions").await;
+    let end = page.text.split("action=\"").find_map(|rest| rest.split('"').next().filter(|path| path.ends_with("/end"))).unwrap();
+    assert_eq!(post(&on, &session, end, "").await.status, 403);
+    assert_eq!(get(&on, &first, "/console").await.status, 200);
+    for _ in 0..20 {
+        on.pass(Duration::from_millis(5)).await;
+        enter(&on, MANAGEMENT_KEY).await;
+    }
+    is_out(&get(&on, &first, "/console").await);
 }

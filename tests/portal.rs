@@ -276,3 +276,22 @@ async fn case_265_the_portal_is_framed_by_origins_that_were_named_and_wears_the_
     let console = on.send("GET", "/console/sign_in", &[], "").await;
     assert!(console.header("content-security-policy").contains("frame-ancestors 'none'"), "the console is nobody's");
 }
+
+#[tokio::test]
+async fn who_looks_after_members_keys_revokes_them_and_gets_none_of_them() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let ada = on.user("ada@example.com").await;
+    on.member(&ada, &organization, "admin").await;
+    let key = on.personal_key(&ada, &organization, json!({})).await;
+    let body = json!({ "organization_id": organization, "scopes": ["widgets:user-api-keys:manage-all"] });
+    let token = on.manage("POST", "/widgets/token", body).await.expect(201);
+    let cookie = open(&on, token["token"].as_str().unwrap()).await.header("set-cookie").split(';').next().unwrap().to_owned();
+    assert!(get(&on, &cookie, "/portal/members_keys").await.text.contains(key["id"].as_str().unwrap()));
+    let path = |what: &str| format!("/portal/api_keys/{}/{what}", key["id"].as_str().unwrap());
+    assert_eq!(get(&on, &cookie, &path("rotate")).await.status, 404);
+    assert_eq!(post(&on, &cookie, &path("rotate"), "").await.status, 404);
+    assert_eq!(on.reason(&key["value"]).await, Value::Null);
+    assert_eq!(post(&on, &cookie, &path("revoke"), "").await.status, 303);
+    assert_eq!(on.reason(&key["value"]).await, "revoked");
+}

@@ -8,10 +8,10 @@ use super::Authority;
 use super::caller::Caller;
 use super::change::Change;
 use super::error::Error;
-use crate::domain::console::{ConsoleSession, MAX_USER_AGENT, SEEN};
+use crate::domain::console::{ConsoleSession, MAX_SESSIONS, MAX_USER_AGENT, SEEN};
 use crate::domain::credential::{Purpose, Secret};
 use crate::domain::event::{NewEvent, Subject};
-use crate::domain::id::ConsoleSessionId;
+use crate::domain::id::{ConsoleSessionId, OrganizationId};
 use crate::domain::management_key::{Power, Reach};
 use crate::storage::{console_sessions, management_keys};
 
@@ -49,7 +49,8 @@ impl Authority {
             confirmed_at: now,
         };
         console_sessions::insert(&mut change.tx, &session, &self.pepper.digest(&plain)).await?;
-        change.note_console("console_session.created", &session);
+        console_sessions::keep_newest(&mut change.tx, session.management_key_id, MAX_SESSIONS).await?;
+        change.note_console("console_session.created", &session, caller.reach().organization());
         change.commit(&[]).await?;
         Ok(Some(plain))
     }
@@ -86,14 +87,23 @@ impl Authority {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn confirm_operator(self: &Arc<Self>, operator: &Operator, key: &Secret) -> Result<Option<Secret>, Error> {
+    pub async fn confirm_operator(
+        self: &Arc<Self>,
+        operator: &Operator,
+        key: &Secret,
+        request_id: &str,
+        source: Option<IpAddr>,
+    ) -> Result<Option<Secret>, Error> {
         if self.find_caller(key).is_none_or(|caller| caller.id() != operator.caller.id()) {
             return Ok(None);
         }
         let plain = Secret::console_session(&self.random.bytes()?);
-        let (mut tx, now) = (self.database.write().await?, self.clock.now());
-        console_sessions::confirm(&mut tx, operator.session.id, &self.pepper.digest(&plain), now).await?;
-        tx.commit().await?;
+        let mut change = self.begin_as(operator.caller.actor()).await?;
+        change.came_from(request_id, source);
+        change.demand_console_session(operator.session.id).await?;
+        console_sessions::confirm(&mut change.tx, operator.session.id, &self.pepper.digest(&plain), change.now).await?;
+        change.note_console("console_session.confirmed", &operator.session, operator.caller.reach().organization());
+        change.commit(&[]).await?;
         Ok(Some(plain))
     }
 
@@ -105,7 +115,7 @@ impl Authority {
         let mut change = self.begin_as(operator.caller.actor()).await?;
         change.came_from(request_id, source);
         console_sessions::delete(&mut change.tx, operator.session.id).await?;
-        change.note_console("console_session.ended", &operator.session);
+        change.note_console("console_session.ended", &operator.session, operator.caller.reach().organization());
         change.commit(&[]).await
     }
 
@@ -127,24 +137,21 @@ impl Change {
         if lasts { Ok(()) } else { Err(Error::Unauthenticated) }
     }
 
-    /// Ends a session: one's own, or, with the right to delete management keys, that of a key one could delete.
+    /// Ends a session of a key that the caller could delete: one within his reach, that may nothing he may not.
     pub async fn end_console_session(&mut self, id: &str) -> Result<(), Error> {
         let not_found = || Error::NotFound("console session");
-        let of = self.reach().organization();
-        let sessions = console_sessions::list(&mut self.tx, of, self.now).await?;
-        let session = sessions.into_iter().find(|session| session.id.to_string() == id).ok_or_else(not_found)?;
+        let session = console_sessions::find_by_id(&mut self.tx, id, self.now).await?.ok_or_else(not_found)?;
+        let reach = self.reach();
+        let key = management_keys::find(&mut self.tx, reach, &session.management_key_id.to_string()).await?.ok_or_else(not_found)?.key;
+        if self.caller.as_ref().is_some_and(|caller| caller.id() != key.id && !caller.key().permissions.cover(&key.permissions)) {
+            return Err(Error::forbidden("insufficient_permission", "the session's management key may more than yours"));
+        }
         console_sessions::delete(&mut self.tx, session.id).await?;
-        self.note_console("console_session.ended", &session);
+        self.note_console("console_session.ended", &session, key.organization_id);
         Ok(())
     }
 
-    fn note_console(&mut self, event: &str, session: &ConsoleSession) {
-        self.note(NewEvent {
-            event: event.into(),
-            organization_id: self.reach().organization(),
-            subject: Subject::Nothing,
-            data: json!(session),
-            before: None,
-        });
+    fn note_console(&mut self, event: &str, session: &ConsoleSession, organization_id: Option<OrganizationId>) {
+        self.note(NewEvent { event: event.into(), organization_id, subject: Subject::Nothing, data: json!(session), before: None });
     }
 }

@@ -14,6 +14,8 @@ pub const IDLE: Duration = Duration::from_secs(30 * 60);
 pub const CONFIRMED: Duration = Duration::from_secs(5 * 60);
 /// How often it is written down that a session was seen.
 pub const SEEN: Duration = Duration::from_secs(60);
+/// How many sessions a management key has at once: another ends the oldest.
+pub const MAX_SESSIONS: u8 = 20;
 /// What is kept of a browser's name, characters.
 pub const MAX_USER_AGENT: usize = 200;
 

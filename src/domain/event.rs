@@ -56,6 +56,7 @@ pub const EVENT_NAMES: &[&str] = &[
     "portal_session.opened",
     "portal_session.revoked",
     "console_session.created",
+    "console_session.confirmed",
     "console_session.ended",
     "signing_key.published",
     "signing_key.activated",

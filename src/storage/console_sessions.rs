@@ -5,7 +5,7 @@ use super::client_secrets::write_digest;
 use super::{Result, StoreError, Tx, changed, on, run, stored};
 use crate::domain::console::{ConsoleSession, IDLE, LIFE};
 use crate::domain::credential::SecretDigest;
-use crate::domain::id::{ConsoleSessionId, OrganizationId};
+use crate::domain::id::{ConsoleSessionId, ManagementKeyId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 
 #[derive(FromRow)]
@@ -59,6 +59,24 @@ pub async fn find(tx: &mut Tx, digest: &SecretDigest, now: Timestamp) -> Result<
         .bind((now - IDLE).millis())
         .fetch_optional(connection))?;
     row.map(TryInto::try_into).transpose()
+}
+
+/// The session with this id, while it lasts.
+pub async fn find_by_id(tx: &mut Tx, id: &str, now: Timestamp) -> Result<Option<ConsoleSession>> {
+    let sql = "SELECT * FROM console_session WHERE id = $1 AND created_at > $2 AND seen_at > $3";
+    let row: Option<Row> = on!(tx, |connection| sqlx::query_as(sql)
+        .bind(id)
+        .bind((now - LIFE).millis())
+        .bind((now - IDLE).millis())
+        .fetch_optional(connection))?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// Ends the oldest of a key's sessions beyond so many.
+pub async fn keep_newest(tx: &mut Tx, key: ManagementKeyId, most: u8) -> Result<()> {
+    let sql = "DELETE FROM console_session WHERE management_key_id = $1 AND id NOT IN \
+               (SELECT id FROM console_session WHERE management_key_id = $1 ORDER BY id DESC LIMIT $2)";
+    run!(tx, |connection| sqlx::query(sql).bind(key.to_string()).bind(i64::from(most)).execute(connection))
 }
 
 /// Whether this session still lasts.

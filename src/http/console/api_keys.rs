@@ -100,7 +100,7 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
         name: Name::parse("name", fields.text("name")).map_err(refused)?,
         description: parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(refused)?,
         grant: Grant { permissions: fields.all("permissions"), preset: fields.owned("preset") },
-        expires_at: fields.has("expires").then(|| expiry(&fields, visit.now())),
+        expires_at: expiry(&fields, visit.now()).map_err(refused)?,
     };
     let (made, _) = visit.change(("api_key.create", WRITE), None, async |change| change.create_api_key(new).await).await?;
     Ok(reveal(&visit, &made.key, &made.plain))
@@ -174,7 +174,7 @@ pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
 }
 
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let rotation = rotation(&fields);
+    let rotation = rotation(&fields).map_err(|error| visit.refused(error))?;
     let (rotated, _) =
         visit.change(("api_key.rotate", WRITE), Some(&id), async |change| change.rotate_api_key(&id, rotation).await).await?;
     Ok(reveal(&visit, &rotated.revealed.key, &rotated.revealed.plain))

@@ -91,7 +91,7 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     let create = ("connect_application.create", WRITE);
     let ((application, secret), _) = visit.change(create, None, async |change| change.register_application(new, true).await).await?;
     let secret = secret.ok_or_else(|| visit.refused(crate::authority::error::Error::NotFound("client secret")))?;
-    Ok(client_secrets::reveal(&visit, &application, &secret))
+    Ok(client_secrets::reveal(&visit, &application, &secret, false))
 }
 
 pub async fn find(visit: &Visit, id: &str) -> Result<(Application, Vec<ClientSecret>), Refused> {

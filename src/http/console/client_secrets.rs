@@ -17,9 +17,9 @@ use crate::http::pages::{Action, Cell, Facts, Fields, Refused, Table};
 
 const WRITE: Power = Power::ApplicationsWrite;
 
-pub fn reveal(visit: &Visit, application: &Application, secret: &RevealedSecret) -> Response {
+pub fn reveal(visit: &Visit, application: &Application, secret: &RevealedSecret, replaces: bool) -> Response {
     let done = visit.path(format!("applications/{}", application.id));
-    visit.render("organizations", reveal_secret(&visit.app, application, &secret.plain, done))
+    visit.render("organizations", reveal_secret(&visit.app, application, &secret.plain, replaces, done))
 }
 
 pub fn table(visit: &Visit, application: &str, secrets: &[ClientSecret], now: Timestamp) -> Table {
@@ -45,20 +45,22 @@ pub fn table(visit: &Visit, application: &str, secrets: &[ClientSecret], now: Ti
 }
 
 pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    // Found before: what is shown once must not be lost to a page that cannot be made.
+    let (application, _) = find(&visit, &id).await?;
     let name = fields.get("name").map(|name| Name::parse("name", name)).transpose().map_err(|error| visit.refused(error))?;
-    let new = NewClientSecret { name, expires_at: expiry(&fields, visit.now()) };
+    let expires_at = expiry(&fields, visit.now()).map_err(|error| visit.refused(error))?.flatten();
+    let new = NewClientSecret { name, expires_at };
     let create = ("connect_application_secret.create", WRITE);
     let (revealed, _) = visit.change(create, Some(&id), async |change| change.create_client_secret(&id, new).await).await?;
-    let (application, _) = find(&visit, &id).await?;
-    Ok(reveal(&visit, &application, &revealed))
+    Ok(reveal(&visit, &application, &revealed, false))
 }
 
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let rotation = rotation(&fields);
+    let (application, _) = find(&visit, &id).await?;
+    let rotation = rotation(&fields).map_err(|error| visit.refused(error))?;
     let rotate = ("connect_application_secret.rotate", WRITE);
     let (rotated, _) = visit.change(rotate, Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
-    let (application, _) = find(&visit, &id).await?;
-    Ok(reveal(&visit, &application, &rotated.revealed))
+    Ok(reveal(&visit, &application, &rotated.revealed, true))
 }
 
 pub async fn cancel(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {

@@ -91,9 +91,10 @@ pub async fn confirm_page(visit: Visit) -> Response {
 }
 
 pub async fn confirm(visit: Visit, jar: CookieJar, fields: Fields) -> Result<Response, Refused> {
-    let confirmed = visit.app.authority.confirm_operator(&visit.operator, &fields.secret("management_key")).await;
+    let confirmed = visit.confirm(&fields.secret("management_key")).await;
     let next = fields.text("next");
-    let Some(session) = confirmed.map_err(|error| visit.refused(error))? else {
+    let Some(session) = confirmed? else {
+        visit.demand_patience()?;
         let mut page = Page::new("Is it still you?");
         page.push(Notice::new(Tone::Bad, "This is not the management key of this session."));
         page.push(confirm_form(&visit, next));

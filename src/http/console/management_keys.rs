@@ -4,6 +4,8 @@ use axum::response::Response;
 
 use super::confirm::{Question, ask};
 use super::visit::Visit;
+use crate::authority::error::Error;
+use crate::domain::id::ManagementKeyId;
 use crate::domain::management_key::{Grants, NewManagementKey, Power};
 use crate::domain::text::{FieldError, Name};
 use crate::http::pages::{Action, Cell, Facts, Field, Fields, Form, Page, Refused, Reveal, Table, short};
@@ -51,7 +53,9 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     Ok(visit.render("management_keys", page))
 }
 
+/// A key outlives the session: what makes one is asked for again (case 263).
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
+    visit.demand_confirmed("management_keys")?;
     let refused = |error: FieldError| visit.refused(error);
     let unknown = || FieldError::new("not_found", "organization_id", "organization_id names no organization");
     let organization_id = fields.get("organization_id").map(|id| id.parse().map_err(|_id| unknown())).transpose().map_err(refused)?;
@@ -79,8 +83,10 @@ pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
     Ok(visit.render("management_keys", page))
 }
 
-pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Response {
-    let own = visit.caller().id().to_string() == id;
+pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    visit.demand_confirmed("management_keys")?;
+    let id = id.parse::<ManagementKeyId>().map_err(|_id| visit.refused(Error::NotFound("management key")))?;
+    let own = visit.caller().id() == id;
     let text = if own {
         "This is the key you signed in with: you are out at once, and so is whatever else uses it."
     } else {
@@ -89,15 +95,16 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Response 
     let question = Question {
         title: "Delete this management key?".into(),
         text,
-        facts: Facts { title: String::new(), rows: vec![("ID".into(), Cell::code(id.clone()))] },
+        facts: Facts { title: String::new(), rows: vec![("ID".into(), Cell::code(id.to_string()))] },
         action: visit.path(format!("management_keys/{id}/delete")),
         button: "Delete",
         back: visit.path("management_keys"),
     };
-    ask(&visit, "management_keys", question)
+    Ok(ask(&visit, "management_keys", question))
 }
 
 pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    visit.demand_confirmed("management_keys")?;
     let delete = ("management_key.delete", WRITE);
     visit.change(delete, Some(&id), async |change| change.delete_management_key(&id).await).await?;
     Ok(visit.done("management_keys", "deleted", None))

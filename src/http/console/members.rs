@@ -7,7 +7,7 @@ use super::visit::Visit;
 use crate::domain::management_key::Power;
 use crate::domain::membership::{Membership, MembershipFilter, MembershipStatus, NewMembership, Role};
 use crate::domain::metadata::Metadata;
-use crate::domain::text::FieldError;
+use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, MAX_NAME, parse_optional};
 use crate::domain::user::{Email, NewUser};
 use crate::http::pages::{Action, Cell, Chip, Field, Fields, Form, Refused, Table, Tone};
 
@@ -78,17 +78,20 @@ fn row(visit: &Visit, membership: &Membership) -> Vec<Cell> {
 
 /// A user, and his membership: two changes, as they are in the API.
 pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    visit.demand_for(("user.create", Power::UsersWrite)).await?;
+    visit.demand_for(("organization_membership.create", WRITE)).await?;
     let refused = |error: FieldError| visit.refused(error);
+    let text = |name: &'static str, most: usize| parse_optional(name, fields.get(name), most).map_err(refused);
     let (_, organization) = organizations::page(&visit, &id, "members").await?;
     let role = Role::parse(fields.text("role")).map_err(refused)?;
     let new = NewUser {
         email: Email::parse(fields.text("email")).map_err(refused)?,
         email_verified: false,
-        first_name: fields.owned("first_name"),
-        last_name: fields.owned("last_name"),
+        first_name: text("first_name", MAX_NAME)?,
+        last_name: text("last_name", MAX_NAME)?,
         name: None,
         locale: None,
-        external_id: fields.owned("external_id"),
+        external_id: text("external_id", MAX_EXTERNAL_ID)?,
         metadata: Metadata::default(),
     };
     let (user, _) = visit.change(("user.create", Power::UsersWrite), None, async |change| change.register_user(new).await).await?;

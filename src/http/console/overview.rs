@@ -26,7 +26,10 @@ pub async fn overview(visit: Visit) -> Result<Response, Refused> {
     if visit.may(Power::ApplicationsRead) {
         let tokens = authority.tokens_by_hour(visit.caller()).await.map_err(|error| visit.refused(error))?;
         page.blocks.push(by_hour("Tokens in the last 24 hours", &tokens, visit.now()));
-        let top = authority.tokens_by_organization(visit.caller()).await.map_err(|error| visit.refused(error))?;
+        let top = match visit.may(Power::OrganizationsRead) {
+            true => authority.tokens_by_organization(visit.caller()).await.map_err(|error| visit.refused(error))?,
+            false => Vec::new(),
+        };
         if !top.is_empty() {
             let mut table = Table::new("By organization", &["Organization", "Tokens in 24 hours", "Usage"], "");
             for (organization, name, hours) in top {

@@ -4,6 +4,7 @@ use axum::response::Response;
 
 use super::confirm::{Question, ask};
 use super::visit::Visit;
+use crate::authority::error::Error;
 use crate::domain::management_key::Power;
 use crate::domain::permission::{HolderKind, NewPermission, NewPreset, Slug};
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
@@ -106,10 +107,11 @@ fn question<'a>(visit: &Visit, slug: &str, kind: &str, text: &'a str) -> Questio
     }
 }
 
-pub async fn confirm_deletion(visit: Visit, Path(slug): Path<String>) -> Response {
+pub async fn confirm_deletion(visit: Visit, Path(slug): Path<String>) -> Result<Response, Refused> {
+    let slug = Slug::parse(&slug).map_err(|_slug| visit.refused(Error::NotFound("permission")))?;
     let text = "It can be granted to nobody any more. One that an application or a key holds cannot be deleted.";
-    let question = question(&visit, &slug, "permissions", text);
-    ask(&visit, "permissions", question)
+    let question = question(&visit, slug.as_str(), "permissions", text);
+    Ok(ask(&visit, "permissions", question))
 }
 
 pub async fn delete(visit: Visit, Path(slug): Path<String>) -> Result<Response, Refused> {
@@ -117,9 +119,10 @@ pub async fn delete(visit: Visit, Path(slug): Path<String>) -> Result<Response, 
     Ok(visit.done("permissions", "deleted", None))
 }
 
-pub async fn confirm_preset_deletion(visit: Visit, Path(slug): Path<String>) -> Response {
-    let question = question(&visit, &slug, "presets", "What was granted with it stays granted.");
-    ask(&visit, "permissions", question)
+pub async fn confirm_preset_deletion(visit: Visit, Path(slug): Path<String>) -> Result<Response, Refused> {
+    let slug = Slug::parse(&slug).map_err(|_slug| visit.refused(Error::NotFound("permission preset")))?;
+    let question = question(&visit, slug.as_str(), "presets", "What was granted with it stays granted.");
+    Ok(ask(&visit, "permissions", question))
 }
 
 pub async fn delete_preset(visit: Visit, Path(slug): Path<String>) -> Result<Response, Refused> {

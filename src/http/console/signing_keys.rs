@@ -84,6 +84,9 @@ pub async fn rotate(visit: Visit, axum::extract::RawQuery(query): axum::extract:
 }
 
 pub async fn confirm_compromise(visit: Visit, Path(kid): Path<String>) -> Result<Response, Refused> {
+    let keys = visit.app.authority.list_signing_keys(visit.caller()).await.map_err(|error| visit.refused(error))?;
+    let known = keys.into_iter().find(|key| key.kid == kid);
+    let kid = known.map(|key| key.kid).ok_or_else(|| visit.refused(Error::NotFound("signing key")))?;
     visit.demand_confirmed(&format!("signing_keys/{kid}/revoke"))?;
     let question = Question {
         title: "Is this key compromised?".into(),

@@ -133,6 +133,29 @@ impl Visit {
         }
     }
 
+    /// Asks, before anything that was sent is looked at, whether the management key may do it.
+    pub async fn demand_for(&self, (name, power): (&'static str, Power)) -> Result<(), Refused> {
+        match self.caller().demand(power) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.refuse(Operation { name, power }, None, error).await),
+        }
+    }
+
+    /// Takes the management key again; answers the session's new name.
+    pub async fn confirm(&self, key: &Secret) -> Result<Option<Secret>, Refused> {
+        let confirmed = self.app.authority.confirm_operator(&self.operator, key, &self.call.request_id, self.call.source_ip).await;
+        confirmed.map_err(|error| self.refused(error))
+    }
+
+    /// Counts a wrong key (case 264).
+    pub fn demand_patience(&self) -> Result<(), Refused> {
+        if self.app.throttle.admits_failure(self.call.source_ip) {
+            return Ok(());
+        }
+        let text = "Too many failed attempts from this address: wait a moment.";
+        Err(Refused::new(&self.app, StatusCode::TOO_MANY_REQUESTS, "Not now", text))
+    }
+
     /// Ends this session.
     pub async fn leave(&self) -> Result<(), Refused> {
         let left = self.app.authority.leave_console(&self.operator, &self.call.request_id, self.call.source_ip).await;

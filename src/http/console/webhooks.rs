@@ -65,6 +65,7 @@ fn subscription(fields: &Fields) -> Result<Subscription, FieldError> {
 }
 
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
+    visit.demand_for(("webhook_endpoint.create", WRITE)).await?;
     let endpoint_url = EndpointUrl::parse(fields.text("endpoint_url")).map_err(|error| visit.refused(error))?;
     let events = subscription(&fields).map_err(|error| visit.refused(error))?;
     visit.app.authority.check_endpoint_url(&endpoint_url).await.map_err(|error| visit.refused(error))?;
@@ -180,6 +181,8 @@ async fn deliveries(visit: &Visit, id: &str) -> Result<Table, Refused> {
 }
 
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    visit.demand_for(("webhook_endpoint.update", WRITE)).await?;
+    find(&visit, &id).await?;
     let endpoint_url = EndpointUrl::parse(fields.text("endpoint_url")).map_err(|error| visit.refused(error))?;
     visit.app.authority.check_endpoint_url(&endpoint_url).await.map_err(|error| visit.refused(error))?;
     let change = WebhookEndpointChange {

@@ -8,6 +8,8 @@ use crate::domain::client_secret::{ClientSecret, SecretStatus};
 use crate::domain::credential::Secret;
 use crate::domain::permission::PermissionCatalogue;
 use crate::domain::rotation::{DEFAULT_OVERLAP, MAX_OVERLAP, OverlapFrom, Rotation};
+use crate::domain::settings::EXPIRY_DAYS;
+use crate::domain::text::FieldError;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::usage::Usage;
 use crate::http::App;
@@ -92,17 +94,34 @@ pub fn rotation_form(action: String) -> Form {
     }
 }
 
-pub fn rotation(fields: &Fields) -> Rotation {
-    let seconds = fields.get("overlap").and_then(|text| text.parse::<u64>().ok());
-    let overlap = seconds.map_or(DEFAULT_OVERLAP, Duration::from_secs).min(MAX_OVERLAP);
+/// # Errors
+/// A [`FieldError`] for an overlap that is none.
+pub fn rotation(fields: &Fields) -> Result<Rotation, FieldError> {
+    let overlap = match fields.get("overlap") {
+        None => DEFAULT_OVERLAP,
+        Some(text) => {
+            let parsed = text.parse().ok().map(Duration::from_secs).filter(|overlap| *overlap <= MAX_OVERLAP);
+            parsed.ok_or_else(|| FieldError::new("invalid_value", "overlap", "overlap takes seconds, a week at the most"))?
+        }
+    };
     let from = if fields.text("from") == "first_use" && !overlap.is_zero() { OverlapFrom::FirstUse } else { OverlapFrom::Now };
-    Rotation { overlap, from, name: None, expires_at: None }
+    Ok(Rotation { overlap, from, name: None, expires_at: None })
 }
 
-/// `None` where the form says never; days from now otherwise.
-pub fn expiry(fields: &Fields, now: Timestamp) -> Option<Timestamp> {
-    let days = fields.get("expires").and_then(|text| text.parse::<u32>().ok());
-    days.map(|days| now + days_long(days.min(3650)))
+/// `None` where the form leaves it to the settings, `Some(None)` is never, and otherwise days from now.
+///
+/// # Errors
+/// A [`FieldError`] for anything else.
+pub fn expiry(fields: &Fields, now: Timestamp) -> Result<Option<Option<Timestamp>>, FieldError> {
+    match fields.get("expires") {
+        None => Ok(None),
+        Some("never") => Ok(Some(None)),
+        Some(text) => {
+            let days = text.parse().ok().filter(|days| EXPIRY_DAYS.contains(days));
+            let days = days.ok_or_else(|| FieldError::new("invalid_value", "expires", "expires takes 1 to 3650 days, or never"))?;
+            Ok(Some(Some(now + days_long(days))))
+        }
+    }
 }
 
 /// What is asked of a new application.
@@ -124,8 +143,9 @@ pub fn key_fields(catalogue: &PermissionCatalogue) -> Vec<Field> {
     ]
 }
 
-/// Once, in the answer to the request that made it; `done` is where to go then.
-pub fn reveal_secret(app: &App, application: &Application, plain: &Secret, done: String) -> Page {
+/// Once, in the answer to the request that made it; `done` is where to go then. One that is to replace another is not tried here: its first use
+/// would count as its deployment, and the old one be done for.
+pub fn reveal_secret(app: &App, application: &Application, plain: &Secret, replaces: bool, done: String) -> Page {
     let (client_id, scope) = (application.client_id.to_string(), application.scope.to_string());
     let token_endpoint = format!("{}/oauth/token", app.authority.deployment.issuer);
     let credential = Credential::Client { client_id: &client_id, token_endpoint: &token_endpoint, scope: &scope };
@@ -136,7 +156,7 @@ pub fn reveal_secret(app: &App, application: &Application, plain: &Secret, done:
         dotenv: dotenv(&credential, plain.expose()),
         dotenv_name: format!("{}.env", application.id),
         snippets: snippets(&credential),
-        token_endpoint: Some(format!("{}/oauth/token", base(app))),
+        token_endpoint: (!replaces).then(|| format!("{}/oauth/token", base(app))),
         done,
         client_id: Some(client_id.clone()),
     });

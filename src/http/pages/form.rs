@@ -84,7 +84,8 @@ impl Field {
 
     /// P6: an expiry is what is offered first.
     pub fn expiry() -> Self {
-        let options = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("never", "Never")];
+        let options =
+            [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("never", "Never"), ("", "As the settings say")];
         Self::Expiry {
             name: "expires",
             options: options.map(|(value, text)| (value.to_owned(), text.to_owned())).to_vec(),

@@ -12,19 +12,25 @@ pub struct Refused {
     title: &'static str,
     text: String,
     base: String,
-    cause: Option<String>,
+    area: &'static str,
+    cause: Option<Box<str>>,
     /// Where to go instead of reading a page.
-    elsewhere: Option<String>,
+    elsewhere: Option<Box<str>>,
 }
 
 impl Refused {
     pub fn new(app: &App, status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
-        Self { status, title, text: text.into(), base: super::base(app), cause: None, elsewhere: None }
+        Self { status, title, text: text.into(), base: super::base(app), area: "console", cause: None, elsewhere: None }
+    }
+
+    /// The portal's own, which may be all that can be reached from where the visitor is.
+    pub fn in_portal(self) -> Self {
+        Self { area: "portal", ..self }
     }
 
     /// Sends the visitor to another page.
     pub fn elsewhere(app: &App, path: String) -> Self {
-        Self { elsewhere: Some(path), ..Self::new(app, StatusCode::SEE_OTHER, "", "") }
+        Self { elsewhere: Some(path.into()), ..Self::new(app, StatusCode::SEE_OTHER, "", "") }
     }
 
     pub fn of(app: &App, error: Error) -> Self {
@@ -43,11 +49,11 @@ impl Refused {
             }
             Error::Unavailable(cause) => {
                 let text = "Changes cannot be made for the moment: try again.".to_owned();
-                Self { cause: Some(cause.to_string()), ..page(StatusCode::SERVICE_UNAVAILABLE, "Try again", text) }
+                Self { cause: Some(cause.to_string().into()), ..page(StatusCode::SERVICE_UNAVAILABLE, "Try again", text) }
             }
             other => {
                 let text = "Something went wrong here.".to_owned();
-                Self { cause: Some(format!("{other:?}")), ..page(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", text) }
+                Self { cause: Some(format!("{other:?}").into()), ..page(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", text) }
             }
         }
     }
@@ -60,9 +66,9 @@ impl IntoResponse for Refused {
         }
         let mut page = Page::new(self.title);
         page.push(Notice::new(Tone::Bad, self.text));
-        let mut response = (self.status, Frame::bare(&self.base).render(&page)).into_response();
+        let mut response = (self.status, Frame { area: self.area, ..Frame::bare(&self.base) }.render(&page)).into_response();
         if let Some(cause) = self.cause {
-            response.extensions_mut().insert(Cause(cause));
+            response.extensions_mut().insert(Cause(cause.into()));
         }
         response
     }

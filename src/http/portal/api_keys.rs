@@ -140,7 +140,7 @@ async fn make(visit: &Visit, kind: &Kind, owner: NewOwner, fields: Fields) -> Re
         name: Name::parse("name", fields.text("name")).map_err(refused)?,
         description: parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(refused)?,
         grant: Grant { permissions: fields.all("permissions"), preset: fields.owned("preset") },
-        expires_at: fields.has("expires").then(|| expiry(&fields, now)),
+        expires_at: expiry(&fields, now).map_err(refused)?,
     };
     let (made, _) = visit.change("api_key.create", kind.capability, None, async |change| change.create_api_key(new).await).await?;
     Ok(visit.render(kind.place, reveal_key(&made.key, &made.plain, visit.path(kind.place))))
@@ -194,8 +194,18 @@ pub async fn revoke(visit: Visit, Path(id): Path<String>) -> Result<Response, Re
     Ok(visit.done(kind.place, "revoked", bound.as_ref()))
 }
 
+/// A rotation shows a new value: who only looks after the members' keys gets none of them.
+async fn demand_makes(visit: &Visit, kind: &Kind, id: &str) -> Result<(), Refused> {
+    if kind.creates {
+        return Ok(());
+    }
+    let rotate = crate::authority::portal::operation("api_key.rotate", kind.capability);
+    Err(visit.refuse(rotate, Some(id), Error::NotFound("API key")).await)
+}
+
 pub async fn rotation_page(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (kind, key) = find(&visit, &id).await.map_err(|error| visit.refused(error))?;
+    demand_makes(&visit, kind, &id).await?;
     let mut page = Page::new(key.name.as_str());
     let form = rotation_form(visit.path(format!("api_keys/{}/rotate", key.id)));
     page.push(Form { open: true, cancel: Some(visit.path(kind.place)), ..form });
@@ -204,7 +214,8 @@ pub async fn rotation_page(visit: Visit, Path(id): Path<String>) -> Result<Respo
 
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     let (kind, _) = find_for(&visit, "api_key.rotate", &id).await?;
-    let rotation = rotation(&fields);
+    demand_makes(&visit, kind, &id).await?;
+    let rotation = rotation(&fields).map_err(|error| visit.refused(error))?;
     let rotated = visit.change("api_key.rotate", kind.capability, Some(&id), async |change| change.rotate_api_key(&id, rotation).await);
     let (rotated, _) = rotated.await?;
     Ok(visit.render(kind.place, reveal_key(&rotated.revealed.key, &rotated.revealed.plain, visit.path(kind.place))))

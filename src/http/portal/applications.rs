@@ -72,7 +72,7 @@ pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
     let ((application, secret), _) = made?;
     let secret = secret.ok_or_else(|| visit.refused(Error::NotFound("client secret")))?;
     let done = visit.path(format!("applications/{}", application.id));
-    Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &secret.plain, done)))
+    Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &secret.plain, false, done)))
 }
 
 async fn find(visit: &Visit, id: &str) -> Result<Application, Error> {
@@ -134,10 +134,10 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     const ROTATE: &str = "connect_application_secret.rotate";
     let application = find_for(&visit, ROTATE, &id).await?;
-    let rotation = rotation(&fields);
+    let rotation = rotation(&fields).map_err(|error| visit.refused(error))?;
     let (rotated, _) = visit.change(ROTATE, MAY, Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
     let done = visit.path(format!("applications/{}", application.id));
-    Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &rotated.revealed.plain, done)))
+    Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &rotated.revealed.plain, true, done)))
 }
 
 pub async fn cancel_rotation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {

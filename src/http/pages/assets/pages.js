@@ -97,7 +97,7 @@ all("[data-expiry]").forEach((choice) => {
   const tell = () => {
     const days = Number(choice.value);
     const at = new Date(Date.now() + days * 86400000);
-    caption.textContent = days ? "Expires on " + at.toISOString().slice(0, 10) : "Never expires: revoke it when it is not needed any more";
+    caption.textContent = choice.value === "" ? "" : days ? "Expires on " + at.toISOString().slice(0, 10) : "Never expires: revoke it when it is not needed any more";
   };
   choice.addEventListener("change", tell);
   tell();
