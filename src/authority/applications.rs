@@ -33,8 +33,7 @@ impl Authority {
         Ok(application)
     }
 
-    /// Of one organization, or of all in the caller's reach.
-    /// Of one organization, or of all; with a part of the name, those that have it.
+    /// Of one organization, or of all in the caller's reach; with a part of the name, those that have it.
     pub async fn list_applications(
         &self,
         caller: &Caller,

@@ -74,7 +74,7 @@ impl Authority {
         }
         drop(tx);
         if now.since(session.seen_at) > SEEN {
-            // An hour that cannot be written down ends no session early.
+            // Where no change can begin, the session is good all the same.
             if let Ok(mut tx) = self.database.write().await {
                 console_sessions::see(&mut tx, session.id, now).await?;
                 tx.commit().await?;

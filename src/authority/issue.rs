@@ -148,8 +148,8 @@ impl Authority {
             access_token,
             expires_in,
             scope: claims.scope,
+            exceeds_observed: admission.exceeds_observed(),
             left: admission.left,
-            exceeds_observed: admission.exceeds_observed,
         })
     }
 }

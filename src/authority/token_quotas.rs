@@ -33,10 +33,14 @@ pub(super) struct Admission {
     meters: [Option<Arc<Meter>>; 2],
     /// The limits that are enforced, as they are when it is issued.
     pub left: Vec<Left>,
-    /// Whether a limit is exceeded that is only observed.
-    pub exceeds_observed: bool,
-    /// Which ones: they are told of once the token is there.
+    /// Limits that are only observed and leave nothing: they are told of once the token is there.
     observed: Vec<(Arc<Meter>, Window)>,
+}
+
+impl Admission {
+    pub fn exceeds_observed(&self) -> bool {
+        !self.observed.is_empty()
+    }
 }
 
 /// A limit that is enforced leaves nothing for a token.
@@ -76,29 +80,24 @@ impl Authority {
         let of_application = application.and_then(|id| self.directory.meter(QuotaHolder::Application(id)));
         let meters = [of_application, self.directory.meter(QuotaHolder::Organization(organization))];
         let meters = meters.map(|meter| meter.filter(|meter| meter.limits.is_any()));
-        let mut admission = Admission { meters, left: Vec::new(), exceeds_observed: false, observed: Vec::new() };
-        let mut exceeded = None;
-        for meter in admission.meters.iter().flatten() {
-            for left in meter.left(now) {
-                if meter.limits.enforce {
-                    admission.left.push(left);
-                    // The longest wait is the one to be told.
-                    let longest = exceeded.is_none_or(|before: Left| before.resets_in < left.resets_in);
-                    exceeded = if left.left == 0 && longest { Some(left) } else { exceeded };
-                } else if left.left == 0 {
-                    admission.exceeds_observed = true;
-                    admission.observed.push((Arc::clone(meter), left.window));
+        let (mut left, mut observed, mut exceeded) = (Vec::new(), Vec::new(), None);
+        for meter in meters.iter().flatten() {
+            for one in meter.left(now) {
+                if !meter.limits.enforce {
+                    observed.extend((one.left == 0).then(|| (Arc::clone(meter), one.window)));
+                    continue;
                 }
+                left.push(one);
+                // The longest wait is the one to be told.
+                let longest = exceeded.is_none_or(|(_, before): (_, Left)| before.resets_in < one.resets_in);
+                exceeded = if one.left == 0 && longest { Some((meter, one)) } else { exceeded };
             }
         }
-        match exceeded {
-            Some(exceeded) => {
-                let meter = admission.meters.iter().flatten().find(|meter| meter.holder == exceeded.holder);
-                meter.into_iter().for_each(|meter| self.exceeded.note(meter, exceeded.window, now));
-                Err(QuotaExceeded { exceeded, left: admission.left })
-            }
-            None => Ok(admission),
+        if let Some((meter, exceeded)) = exceeded {
+            self.exceeded.note(meter, exceeded.window, now);
+            return Err(QuotaExceeded { exceeded, left });
         }
+        Ok(Admission { meters, left, observed })
     }
 
     /// Counts the token that was issued.

@@ -16,6 +16,13 @@ const HOURS: usize = 24;
 /// Of how many organizations it is told who uses the most.
 const TOP: usize = 10;
 
+/// What organizations obtained in the last 24 hours, the running one last.
+pub struct TokensOfAll {
+    pub by_hour: Vec<i64>,
+    /// With their names.
+    pub most: Vec<(OrganizationId, String, Vec<i64>)>,
+}
+
 /// For each its last 24 hours, the running one last.
 fn by_hour<T: Eq + Hash>(uses: Vec<HourOf<T>>, now: Timestamp) -> HashMap<T, Vec<i64>> {
     let first = now.hour() + 1 - HOURS as i64;
@@ -74,43 +81,31 @@ impl Authority {
         Ok(by_hour(uses, self.clock.now()).remove(&id).unwrap_or_else(|| vec![0; HOURS]))
     }
 
-    /// Tokens of all organizations in reach together.
+    /// Tokens of all organizations in reach together, and, for who may read organizations, which of them obtained the most.
     ///
     /// # Errors
     /// As before.
-    pub async fn tokens_by_hour(&self, caller: &Caller) -> Result<Vec<i64>, Error> {
+    pub async fn tokens_of_all(&self, caller: &Caller) -> Result<TokensOfAll, Error> {
         let reach = caller.demand(Power::ApplicationsRead)?;
         let mut tx = self.database.read().await?;
         demand_admin(&mut tx, caller, None).await?;
         let uses = usage_history::of_organizations(&mut tx, reach.organization(), self.after()).await?;
-        let mut total = vec![0; HOURS];
-        for series in by_hour(uses, self.clock.now()).into_values() {
-            for (all, own) in total.iter_mut().zip(series) {
-                *all += own;
-            }
-        }
-        Ok(total)
-    }
-
-    /// The organizations in reach that obtained the most tokens, with their names.
-    ///
-    /// # Errors
-    /// As before.
-    pub async fn tokens_by_organization(&self, caller: &Caller) -> Result<Vec<(OrganizationId, String, Vec<i64>)>, Error> {
-        let reach = caller.demand(Power::OrganizationsRead)?;
-        caller.demand(Power::ApplicationsRead)?;
-        let mut tx = self.database.read().await?;
-        demand_admin(&mut tx, caller, None).await?;
-        let uses = usage_history::of_organizations(&mut tx, reach.organization(), self.after()).await?;
         let mut series: Vec<_> = by_hour(uses, self.clock.now()).into_iter().collect();
-        series.sort_by_key(|(_, hours)| std::cmp::Reverse(hours.iter().sum::<i64>()));
-        let mut top = Vec::new();
-        for (id, hours) in series.into_iter().take(TOP) {
-            if let Some(organization) = organizations::find(&mut tx, reach, &id.to_string()).await? {
-                top.push((id, organization.name.as_str().to_owned(), hours));
+        let mut all = TokensOfAll { by_hour: vec![0; HOURS], most: Vec::new() };
+        for (_, hours) in &series {
+            for (total, own) in all.by_hour.iter_mut().zip(hours) {
+                *total += own;
             }
         }
-        Ok(top)
+        if caller.may(Power::OrganizationsRead) {
+            series.sort_by_key(|(_, hours)| std::cmp::Reverse(hours.iter().sum::<i64>()));
+            for (id, hours) in series.into_iter().take(TOP) {
+                if let Some(organization) = organizations::find(&mut tx, reach, &id.to_string()).await? {
+                    all.most.push((id, organization.name.as_str().to_owned(), hours));
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// Of each API key in reach that works: when it was made, and last used.

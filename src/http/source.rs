@@ -1,8 +1,15 @@
 //! Where a request comes from: the peer, or what a trusted proxy says of it (RFC 7239 §8 tells why only those are believed).
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use ipnet::IpNet;
+
+use super::App;
+use super::hygiene::RequestId;
 
 /// The peer of the connection, put into every request's extensions.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +37,29 @@ impl TrustedProxies {
             source = address.to_canonical();
         }
         Some(source)
+    }
+}
+
+/// What is known of whoever sent a request before he says who he is.
+pub struct Sender {
+    pub request_id: String,
+    pub source: Option<IpAddr>,
+}
+
+impl Sender {
+    pub fn of(parts: &Parts, app: &App) -> Self {
+        Self {
+            request_id: parts.extensions.get::<RequestId>().map_or_else(String::new, RequestId::to_string),
+            source: app.trusted_proxies.source(parts.extensions.get::<Peer>().copied(), &parts.headers),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Sender {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        Ok(Self::of(parts, app))
     }
 }
 

@@ -23,8 +23,7 @@ use crate::domain::credential::Secret;
 use crate::domain::text::FieldError;
 use crate::http::App;
 use crate::http::body::{content_type, read};
-use crate::http::hygiene::RequestId;
-use crate::http::source::Peer;
+use crate::http::source::Sender;
 
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
@@ -76,13 +75,8 @@ impl FromRequest<Arc<App>> for Call {
             Some(it) => it.is("application/json") && it.is_utf8(),
             None => body.is_empty() && !parts.headers.contains_key(CONTENT_TYPE),
         };
-        let inner = AuthorityCall {
-            caller,
-            request_id: parts.extensions.get::<RequestId>().map_or_else(String::new, RequestId::to_string),
-            source_ip: app.trusted_proxies.source(parts.extensions.get::<Peer>().copied(), &parts.headers),
-            if_match: if_match(&parts.headers),
-            idempotency,
-        };
+        let Sender { request_id, source } = Sender::of(&parts, app);
+        let inner = AuthorityCall { caller, request_id, source_ip: source, if_match: if_match(&parts.headers), idempotency };
         Ok(Self { app: Arc::clone(app), query, inner, wait: wait(&parts.headers), json, body })
     }
 }

@@ -2,56 +2,42 @@
 use axum::extract::Path;
 use axum::response::Response;
 
-use super::confirm::{Question, ask};
 use super::organizations;
 use super::visit::Visit;
-use crate::domain::api_key::{ApiKey, ApiKeyChange, ApiKeyFilter, ApiKeyStatus, Grant, NewApiKey, NewOwner, OwnerFilter, StatusFilter};
+use crate::domain::api_key::{ApiKey, ApiKeyChange, ApiKeyFilter, Grant, NewApiKey, NewOwner, OwnerFilter};
 use crate::domain::credential::Secret;
 use crate::domain::management_key::Power;
 use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::domain::timestamp::Timestamp;
-use crate::http::pages::credentials::{REVOCATION, expiry, key_fields, key_status, reveal_key, rotation, rotation_form, usage};
-use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Link, Page, Refused, Table, short};
+use crate::http::pages::credentials::{
+    REVOCATION, expiry, key_cells, key_fields, key_status, reveal_key, rotation, rotation_form, shown_keys, usage,
+};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table};
 
 /// G16.
 const COLUMNS: [&str; 10] = ["Name", "Key Prefix", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Usage", "Status", "Created", "Expires", ""];
 const WRITE: Power = Power::ApiKeysWrite;
 
-/// B12: what works, and what does not any more.
-const SHOWN: [(&str, &str, StatusFilter); 3] = [
-    ("", "In use", StatusFilter::NotRevoked),
-    ("expired", "Expired", StatusFilter::Only(ApiKeyStatus::Expired)),
-    ("revoked", "Revoked", StatusFilter::Only(ApiKeyStatus::Revoked)),
-];
-
 pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (mut page, organization) = organizations::page(&visit, &id, "api_keys").await?;
     let (authority, id) = (&visit.app.authority, organization.id.to_string());
-    let shown = visit.query.text("status").to_owned();
-    let (_, _, status_filter) = SHOWN.into_iter().find(|(name, _, _)| *name == shown).unwrap_or(SHOWN[0]);
+    let place = format!("organizations/{id}/api_keys");
+    let (status, filters) = shown_keys(&visit.query, &visit.path(&place));
     let filter = ApiKeyFilter {
         owner: OwnerFilter::All,
         user_id: None,
         organization_id: Some(id.clone()),
-        status: status_filter,
+        status,
         search: visit.query.owned("search"),
     };
     let listed = authority.list_api_keys_of_organization(visit.caller(), &id, filter, &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
     let hours = authority.uses_by_api_key(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
-    let place = format!("organizations/{id}/api_keys");
     let mut table = Table::new("", &COLUMNS, "No API key yet.");
-    table.filtered = !shown.is_empty() || visit.query.has("search");
-    table.search = Some(("search".into(), visit.query.text("search").to_owned()));
-    table.filters = SHOWN
-        .into_iter()
-        .map(|(name, text, _)| match (name == shown, name) {
-            (true, _) => Link::new("", text),
-            (false, "") => visit.link(&place, text),
-            (false, name) => visit.link(format!("{place}?status={name}"), text),
-        })
-        .collect();
+    table.filtered = visit.query.has("status");
+    visit.search(&mut table);
+    table.filters = filters;
     for key in &listed.data {
         table.rows.push(row(&visit, key, hours.get(&key.id).cloned().unwrap_or_else(|| vec![0; 24])));
     }
@@ -64,7 +50,7 @@ pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Resul
             action: visit.path(&place),
             fields: key_fields(&catalogue),
             button: "Create".into(),
-            open: listed.data.is_empty() && shown.is_empty(),
+            open: listed.data.is_empty() && !visit.query.has("status"),
             ..Form::default()
         });
     }
@@ -79,18 +65,7 @@ fn row(visit: &Visit, key: &ApiKey, hours: Vec<i64>) -> Vec<Cell> {
     if visit.may(WRITE) && key.revoked_at.is_none() {
         actions.push(Action::link(format!("{place}/revoke"), "Revoke", name).dangerous());
     }
-    vec![
-        Cell::link(place, name),
-        Cell::code(key.obfuscated_value.clone()),
-        Cell::text(short(&key.permissions.to_string(), 60)),
-        Cell::Time(key.last_used_at, "never"),
-        usage(key.usage.unwrap_or_default()),
-        Cell::Spark(hours),
-        Cell::Chip(key_status(key, visit.now())),
-        Cell::Time(Some(key.created_at), ""),
-        Cell::Time(key.expires_at, "never"),
-        Cell::Actions(actions),
-    ]
+    key_cells(Cell::link(place, name), key, Some(hours), visit.now(), actions)
 }
 
 pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
@@ -151,10 +126,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
         page.push(Form {
             title: "Change name and description".into(),
             action: visit.path(format!("api_keys/{}", key.id)),
-            fields: vec![
-                Field::name(key.name.as_str(), ""),
-                Field::Text { name: "description", label: "Description", value: description, placeholder: "", required: false, hint: "" },
-            ],
+            fields: vec![Field::name(key.name.as_str(), ""), Field::filled("description", "Description", description, "")],
             button: "Save".into(),
             ..Form::default()
         });
@@ -199,7 +171,7 @@ pub async fn confirm_revocation(visit: Visit, Path(id): Path<String>) -> Result<
         button: "Revoke",
         back: visit.path(format!("organizations/{}/api_keys", key.owner.organization_id())),
     };
-    Ok(ask(&visit, "organizations", question))
+    Ok(visit.render("organizations", question.page()))
 }
 
 pub async fn revoke(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {

@@ -3,7 +3,6 @@ use axum::extract::Path;
 use axum::response::Response;
 
 use super::client_secrets;
-use super::confirm::{Question, ask};
 use super::organizations;
 use super::settings::{limits, quota_blocks};
 use super::visit::Visit;
@@ -12,12 +11,12 @@ use crate::domain::api_key::Grant;
 use crate::domain::application::{
     Application, ApplicationChange, ApplicationStatus, ClientAuthenticationMethod, NewApplication, check_access_token_ttl,
 };
-use crate::domain::client_secret::{ClientSecret, SecretStatus};
+use crate::domain::client_secret::SecretStatus;
 use crate::domain::management_key::Power;
 use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::http::pages::credentials::{application_fields, application_status, rotation_form, rotation_notice, usage};
-use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Refused, Table, permission_checks, short};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table, permission_checks, short};
 
 const WRITE: Power = Power::ApplicationsWrite;
 
@@ -44,8 +43,7 @@ pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Resul
             Cell::Actions(vec![Action::link(place, "Open", name)]),
         ]);
     }
-    table.filtered = visit.query.has("search");
-    table.search = Some(("search".into(), visit.query.text("search").to_owned()));
+    visit.search(&mut table);
     visit.turn(&mut table, &listed, &format!("organizations/{id}"), &["search"]);
     if visit.may(WRITE) {
         let catalogue = authority.grantable(HolderKind::M2m).await.map_err(|error| visit.refused(error))?;
@@ -94,15 +92,13 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     Ok(client_secrets::reveal(&visit, &application, &secret, false))
 }
 
-pub async fn find(visit: &Visit, id: &str) -> Result<(Application, Vec<ClientSecret>), Refused> {
-    let authority = &visit.app.authority;
-    let application = authority.find_application(visit.caller(), id).await.map_err(|error| visit.refused(error))?;
-    let secrets = authority.list_client_secrets(visit.caller(), id).await.map_err(|error| visit.refused(error))?;
-    Ok((application, secrets))
+pub async fn find(visit: &Visit, id: &str) -> Result<Application, Refused> {
+    visit.app.authority.find_application(visit.caller(), id).await.map_err(|error| visit.refused(error))
 }
 
 pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
-    let (application, secrets) = find(&visit, &id).await?;
+    let application = find(&visit, &id).await?;
+    let secrets = client_secrets::list(&visit, &id).await?;
     let (authority, now) = (&visit.app.authority, visit.now());
     let organization = application.organization_id.to_string();
     let mut page = Page::new(application.name.as_str());
@@ -139,14 +135,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             fields: vec![
                 Field::name(name, ""),
                 permission_checks(&catalogue, &held),
-                Field::Text {
-                    name: "access_token_ttl",
-                    label: "Lifetime of its tokens, seconds",
-                    value: ttl,
-                    placeholder: "300",
-                    required: false,
-                    hint: "",
-                },
+                Field::filled("access_token_ttl", "Lifetime of its tokens, seconds", ttl, "300"),
             ],
             button: "Save".into(),
             ..Form::default()
@@ -223,7 +212,7 @@ async fn blast_radius(visit: &Visit, application: &Application) -> Result<Facts,
 }
 
 async fn question(visit: &Visit, id: &str, verb: &'static str, text: &str, place: &str) -> Result<Response, Refused> {
-    let (application, _) = find(visit, id).await?;
+    let application = find(visit, id).await?;
     let question = Question {
         title: format!("{verb}: {}?", application.name.as_str()),
         text,
@@ -232,7 +221,7 @@ async fn question(visit: &Visit, id: &str, verb: &'static str, text: &str, place
         button: verb,
         back: visit.path(format!("applications/{id}")),
     };
-    Ok(ask(visit, "organizations", question))
+    Ok(visit.render("organizations", question.page()))
 }
 
 pub async fn confirm_disabling(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
@@ -268,7 +257,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
 }
 
 pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
-    let (application, _) = find(&visit, &id).await?;
+    let application = find(&visit, &id).await?;
     let delete = ("connect_application.delete", WRITE);
     let (_, bound) = visit.change(delete, Some(&id), async |change| change.delete_application(&id).await).await?;
     Ok(visit.done(format!("organizations/{}", application.organization_id), "deleted", bound.as_ref()))

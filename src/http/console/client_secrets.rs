@@ -3,7 +3,6 @@ use axum::extract::Path;
 use axum::response::Response;
 
 use super::applications::find;
-use super::confirm::{Question, ask};
 use super::visit::Visit;
 use crate::authority::client_secrets::RevealedSecret;
 use crate::authority::error::Error;
@@ -12,8 +11,8 @@ use crate::domain::client_secret::{ClientSecret, NewClientSecret};
 use crate::domain::management_key::Power;
 use crate::domain::text::Name;
 use crate::domain::timestamp::Timestamp;
-use crate::http::pages::credentials::{expiry, reveal_secret, rotation, secret_status, usage};
-use crate::http::pages::{Action, Cell, Facts, Fields, Refused, Table};
+use crate::http::pages::credentials::{SECRET_COLUMNS, expiry, reveal_secret, rotation, secret_cells, usage};
+use crate::http::pages::{Action, Cell, Facts, Fields, Question, Refused, Table};
 
 const WRITE: Power = Power::ApplicationsWrite;
 
@@ -22,31 +21,27 @@ pub fn reveal(visit: &Visit, application: &Application, secret: &RevealedSecret,
     visit.render("organizations", reveal_secret(&visit.app, application, &secret.plain, replaces, done))
 }
 
+pub async fn list(visit: &Visit, application: &str) -> Result<Vec<ClientSecret>, Refused> {
+    let secrets = visit.app.authority.list_client_secrets(visit.caller(), application).await;
+    secrets.map_err(|error| visit.refused(error))
+}
+
 pub fn table(visit: &Visit, application: &str, secrets: &[ClientSecret], now: Timestamp) -> Table {
-    let columns = ["Name", "Ends with", "Status", "Last Used", "From", "24 h / 7 d / 30 d", "Expires", "Created", ""];
+    let columns: Vec<_> = ["Name"].into_iter().chain(SECRET_COLUMNS).chain([""]).collect();
     let mut table = Table::new("Client secrets", &columns, "No secret: it obtains no tokens.");
     for secret in secrets {
         let named = secret.name.as_ref().map_or_else(|| secret.secret_hint.clone(), |name| name.as_str().to_owned());
         let delete = visit.path(format!("applications/{application}/client_secrets/{}/delete", secret.id));
         let actions = if visit.may(WRITE) { vec![Action::link(delete, "Remove", &named).dangerous()] } else { Vec::new() };
-        table.rows.push(vec![
-            Cell::text(named),
-            Cell::code(format!("…{}", secret.secret_hint)),
-            Cell::Chip(secret_status(secret, now)),
-            Cell::Time(secret.last_used_at, "never"),
-            Cell::text(secret.last_used_ip.clone().unwrap_or_default()),
-            usage(secret.usage),
-            Cell::Time(secret.expires_at, "never"),
-            Cell::Time(Some(secret.created_at), ""),
-            Cell::Actions(actions),
-        ]);
+        let cells = [Cell::text(named)].into_iter().chain(secret_cells(secret, now));
+        table.rows.push(cells.chain([Cell::Actions(actions)]).collect());
     }
     table
 }
 
 pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     // Found before: what is shown once must not be lost to a page that cannot be made.
-    let (application, _) = find(&visit, &id).await?;
+    let application = find(&visit, &id).await?;
     let name = fields.get("name").map(|name| Name::parse("name", name)).transpose().map_err(|error| visit.refused(error))?;
     let expires_at = expiry(&fields, visit.now()).map_err(|error| visit.refused(error))?.flatten();
     let new = NewClientSecret { name, expires_at };
@@ -56,7 +51,7 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
 }
 
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let (application, _) = find(&visit, &id).await?;
+    let application = find(&visit, &id).await?;
     let rotation = rotation(&fields).map_err(|error| visit.refused(error))?;
     let rotate = ("connect_application_secret.rotate", WRITE);
     let (rotated, _) = visit.change(rotate, Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
@@ -70,7 +65,8 @@ pub async fn cancel(visit: Visit, Path(id): Path<String>) -> Result<Response, Re
 }
 
 pub async fn confirm_deletion(visit: Visit, Path((id, secret)): Path<(String, String)>) -> Result<Response, Refused> {
-    let (application, secrets) = find(&visit, &id).await?;
+    let application = find(&visit, &id).await?;
+    let secrets = list(&visit, &id).await?;
     let found = secrets.iter().find(|known| known.id.to_string() == secret);
     let found = found.ok_or_else(|| visit.refused(Error::NotFound("client secret")))?;
     let rows = vec![
@@ -88,7 +84,7 @@ pub async fn confirm_deletion(visit: Visit, Path((id, secret)): Path<(String, St
         button: "Remove",
         back: visit.path(format!("applications/{id}")),
     };
-    Ok(ask(&visit, "organizations", question))
+    Ok(visit.render("organizations", question.page()))
 }
 
 /// The last one, too: the page before said so.

@@ -1,19 +1,18 @@
 //! The door: signing in with a management key, presenting it again, and leaving (cases 256, 257, 263, 264).
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 
-use super::visit::{Visit, cookie};
+use super::visit::Visit;
+use crate::authority::console::Operator;
 use crate::domain::management_key::Power;
 use crate::http::App;
-use crate::http::hygiene::RequestId;
-use crate::http::pages::{Field, Fields, Form, Frame, Notice, Page, Refused, Tone, base};
-use crate::http::source::Peer;
+use crate::http::pages::{Field, Fields, Form, Frame, Notice, Page, Refused, Tone, base, cookie};
+use crate::http::source::Sender;
 
 fn key_field() -> Field {
     Field::Secret {
@@ -46,17 +45,15 @@ pub async fn sign_in_page(State(app): State<Arc<App>>) -> Response {
 /// Whoever guesses is slowed down by where he comes from; a right key is never held up (case 264).
 pub async fn sign_in(
     State(app): State<Arc<App>>,
-    Extension(request_id): Extension<RequestId>,
-    peer: Option<Extension<Peer>>,
+    Sender { request_id, source }: Sender,
     headers: HeaderMap,
     jar: CookieJar,
     fields: Fields,
 ) -> Result<Response, Refused> {
-    let source = app.trusted_proxies.source(peer.map(|Extension(peer)| peer), &headers);
     let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let signed_in = app.authority.sign_in(&fields.secret("management_key"), &request_id.to_string(), source, agent).await;
+    let signed_in = app.authority.sign_in(&fields.secret("management_key"), &request_id, source, agent).await;
     if let Some(session) = signed_in.map_err(|error| Refused::of(&app, error))? {
-        return Ok((jar.add(cookie(session.expose())), Redirect::to(&format!("{}/console", base(&app)))).into_response());
+        return Ok((jar.add(cookie::<Operator>(session.expose())), Redirect::to(&format!("{}/console", base(&app)))).into_response());
     }
     let (status, text) = if app.throttle.admits_failure(source) {
         (StatusCode::FORBIDDEN, "This is no management key.")
@@ -68,7 +65,7 @@ pub async fn sign_in(
 
 pub async fn sign_out(visit: Visit, jar: CookieJar) -> Result<Response, Refused> {
     visit.leave().await?;
-    Ok((jar.add(cookie("")), Redirect::to(&visit.path("sign_in"))).into_response())
+    Ok((jar.add(cookie::<Operator>("")), Redirect::to(&visit.path("sign_in"))).into_response())
 }
 
 fn confirm_form(visit: &Visit, next: &str) -> Form {
@@ -103,7 +100,7 @@ pub async fn confirm(visit: Visit, jar: CookieJar, fields: Fields) -> Result<Res
     // Only to pages of the console.
     let local = !next.contains("..") && next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte));
     let next = if local { visit.path(next) } else { visit.path("organizations") };
-    Ok((jar.add(cookie(session.expose())), Redirect::to(&next)).into_response())
+    Ok((jar.add(cookie::<Operator>(session.expose())), Redirect::to(&next)).into_response())
 }
 
 /// What ends a session of another needs the right to delete his key.

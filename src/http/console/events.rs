@@ -11,8 +11,7 @@ const KEPT: [&str; 2] = ["search", "organization_id"];
 
 fn table(visit: &Visit, events: &[Event]) -> Table {
     let mut table = Table::new("", &["When", "Event", "By", "Through", "About"], "Nothing has happened yet.");
-    table.search = Some(("search".into(), visit.query.text("search").to_owned()));
-    table.filtered = visit.query.has("search");
+    visit.search(&mut table);
     for event in events {
         let actor = &event.context.actor;
         let subject = serde_json::from_str::<serde_json::Value>(event.data.get()).unwrap_or_default();

@@ -2,13 +2,12 @@
 use axum::extract::Path;
 use axum::response::Response;
 
-use super::confirm::{Question, ask};
 use super::visit::Visit;
 use crate::authority::error::Error;
 use crate::domain::id::ManagementKeyId;
 use crate::domain::management_key::{Grants, NewManagementKey, Power};
 use crate::domain::text::{FieldError, Name};
-use crate::http::pages::{Action, Cell, Facts, Field, Fields, Form, Page, Refused, Reveal, Table, short};
+use crate::http::pages::{Action, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Reveal, Table, short};
 
 const WRITE: Power = Power::ManagementKeysWrite;
 
@@ -100,7 +99,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
         button: "Delete",
         back: visit.path("management_keys"),
     };
-    Ok(ask(&visit, "management_keys", question))
+    Ok(visit.render("management_keys", question.page()))
 }
 
 pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {

@@ -2,7 +2,6 @@
 mod api_keys;
 mod applications;
 mod client_secrets;
-mod confirm;
 mod door;
 mod events;
 mod management_keys;

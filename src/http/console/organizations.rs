@@ -2,13 +2,12 @@
 use axum::extract::Path;
 use axum::response::Response;
 
-use super::confirm::{Question, ask};
 use super::visit::Visit;
 use crate::domain::management_key::Power;
 use crate::domain::metadata::Metadata;
 use crate::domain::organization::{NewOrganization, Organization, OrganizationChange, OrganizationStatus};
 use crate::domain::text::{MAX_EXTERNAL_ID, Name, parse_optional};
-use crate::http::pages::{Block, Cell, Chip, Facts, Field, Fields, Form, Page, Refused, Table, Tone};
+use crate::http::pages::{Block, Cell, Chip, Facts, Field, Fields, Form, Page, Question, Refused, Table, Tone};
 
 const CREATE: (&str, Power) = ("organization.create", Power::OrganizationsWrite);
 const UPDATE: (&str, Power) = ("organization.update", Power::OrganizationsWrite);
@@ -38,8 +37,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     let listed = visit.app.authority.list_organizations(visit.caller(), search, &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
     let mut table = Table::new("", &["Name", "External ID", "Status", "Created", "ID"], "No organization yet.");
-    table.search = Some(("search".into(), visit.query.text("search").to_owned()));
-    table.filtered = search.is_some();
+    visit.search(&mut table);
     for organization in &listed.data {
         let id = organization.id.to_string();
         table.rows.push(vec![
@@ -124,7 +122,7 @@ pub async fn confirm_suspension(visit: Visit, Path(id): Path<String>) -> Result<
         button: "Suspend",
         back: visit.path(format!("organizations/{id}/settings")),
     };
-    Ok(ask(&visit, "organizations", question))
+    Ok(visit.render("organizations", question.page()))
 }
 
 pub async fn suspend(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
@@ -151,7 +149,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
         button: "Delete",
         back: visit.path(format!("organizations/{id}/settings")),
     };
-    Ok(ask(&visit, "organizations", question))
+    Ok(visit.render("organizations", question.page()))
 }
 
 pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {

@@ -24,15 +24,11 @@ pub async fn overview(visit: Visit) -> Result<Response, Refused> {
     }
     page.push(health(&visit));
     if visit.may(Power::ApplicationsRead) {
-        let tokens = authority.tokens_by_hour(visit.caller()).await.map_err(|error| visit.refused(error))?;
-        page.blocks.push(by_hour("Tokens in the last 24 hours", &tokens, visit.now()));
-        let top = match visit.may(Power::OrganizationsRead) {
-            true => authority.tokens_by_organization(visit.caller()).await.map_err(|error| visit.refused(error))?,
-            false => Vec::new(),
-        };
-        if !top.is_empty() {
+        let tokens = authority.tokens_of_all(visit.caller()).await.map_err(|error| visit.refused(error))?;
+        page.blocks.push(by_hour("Tokens in the last 24 hours", &tokens.by_hour, visit.now()));
+        if !tokens.most.is_empty() {
             let mut table = Table::new("By organization", &["Organization", "Tokens in 24 hours", "Usage"], "");
-            for (organization, name, hours) in top {
+            for (organization, name, hours) in tokens.most {
                 table.rows.push(vec![
                     Cell::link(visit.path(format!("organizations/{organization}")), name),
                     Cell::Number(hours.iter().sum()),

@@ -2,13 +2,12 @@
 use axum::extract::Path;
 use axum::response::Response;
 
-use super::confirm::{Question, ask};
 use super::visit::Visit;
 use crate::authority::error::Error;
 use crate::domain::management_key::Power;
 use crate::domain::permission::{HolderKind, NewPermission, NewPreset, Slug};
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::{Action, Cell, Facts, Field, Fields, Form, Page, Refused, Table, permission_checks};
+use crate::http::pages::{Action, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table, permission_checks};
 
 const WRITE: Power = Power::PermissionsWrite;
 
@@ -111,7 +110,7 @@ pub async fn confirm_deletion(visit: Visit, Path(slug): Path<String>) -> Result<
     let slug = Slug::parse(&slug).map_err(|_slug| visit.refused(Error::NotFound("permission")))?;
     let text = "It can be granted to nobody any more. One that an application or a key holds cannot be deleted.";
     let question = question(&visit, slug.as_str(), "permissions", text);
-    Ok(ask(&visit, "permissions", question))
+    Ok(visit.render("permissions", question.page()))
 }
 
 pub async fn delete(visit: Visit, Path(slug): Path<String>) -> Result<Response, Refused> {
@@ -122,7 +121,7 @@ pub async fn delete(visit: Visit, Path(slug): Path<String>) -> Result<Response, 
 pub async fn confirm_preset_deletion(visit: Visit, Path(slug): Path<String>) -> Result<Response, Refused> {
     let slug = Slug::parse(&slug).map_err(|_slug| visit.refused(Error::NotFound("permission preset")))?;
     let question = question(&visit, slug.as_str(), "presets", "What was granted with it stays granted.");
-    Ok(ask(&visit, "permissions", question))
+    Ok(visit.render("permissions", question.page()))
 }
 
 pub async fn delete_preset(visit: Visit, Path(slug): Path<String>) -> Result<Response, Refused> {

@@ -3,13 +3,12 @@ use axum::extract::Path;
 use axum::response::Response;
 use chancery_verifier::{Algorithm, TokenType};
 
-use super::confirm::{Question, ask};
 use super::visit::Visit;
 use crate::domain::application::check_access_token_ttl;
 use crate::domain::management_key::Power;
 use crate::domain::resource_server::{NewResourceServer, PRESETS, ResourceServer, ResourceServerChange, parse_identifier};
 use crate::domain::text::{FieldError, Name};
-use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Refused, Table};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table};
 
 const WRITE: Power = Power::ResourceServersWrite;
 const ALGORITHMS: [(&str, &str); 4] =
@@ -113,14 +112,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                 Field::name(server.name.as_str(), ""),
                 Field::choice("signing_alg", "Algorithm", &ALGORITHMS, server.signing.signing_alg.name()),
                 Field::choice("token_typ", "Type", &TYPES, server.token_typ.name()),
-                Field::Text {
-                    name: "access_token_ttl",
-                    label: "Lifetime of its tokens, seconds",
-                    value: ttl,
-                    placeholder: "300",
-                    required: false,
-                    hint: "",
-                },
+                Field::filled("access_token_ttl", "Lifetime of its tokens, seconds", ttl, "300"),
                 Field::Tick { name: "default", label: "Clients that name no resource get tokens for it", on: server.default },
                 Field::Tick { name: "status_enforcing", label: "It follows revocations", on: server.status_enforcing },
             ],
@@ -162,7 +154,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
         button: "Remove",
         back: visit.path(format!("resource_servers/{id}")),
     };
-    Ok(ask(&visit, "resource_servers", question))
+    Ok(visit.render("resource_servers", question.page()))
 }
 
 pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {

@@ -10,7 +10,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     let sessions = visit.app.authority.list_console_sessions(visit.caller()).await.map_err(|error| visit.refused(error))?;
     let mut table = Table::new("", &["Management key", "Since", "Last seen", "From", "Browser", ""], "Nobody is signed in.");
     for session in sessions {
-        let own = session.id == visit.operator.session.id;
+        let own = session.id == visit.who.session.id;
         let last = if own {
             Cell::chip(Tone::Good, "This one")
         } else {

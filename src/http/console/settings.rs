@@ -25,7 +25,7 @@ pub fn quota_blocks(quota: &TokenQuota, action: String, changeable: bool) -> Vec
     ];
     let mut blocks = vec![Facts { title: "Token quota".into(), rows }.into()];
     if changeable {
-        let text = |name, label, value: String| Field::Text { name, label, value, placeholder: "", required: false, hint: "" };
+        let text = |name, label, value| Field::filled(name, label, value, "");
         let form = Form {
             title: "Change the token quota".into(),
             action,
@@ -80,10 +80,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
         page.push(Form {
             title: "Change name and external ID".into(),
             action: visit.path(format!("organizations/{id}")),
-            fields: vec![
-                Field::name(organization.name.as_str(), ""),
-                Field::Text { name: "external_id", label: "External ID", value: external_id, placeholder: "", required: false, hint: "" },
-            ],
+            fields: vec![Field::name(organization.name.as_str(), ""), Field::filled("external_id", "External ID", external_id, "")],
             button: "Save".into(),
             ..Form::default()
         });
@@ -113,7 +110,6 @@ fn settings_form(action: String, choices: &Choices) -> Form {
     };
     let options = [("", "as the installation"), ("yes", "yes"), ("no", "no")];
     let number = |days: Option<u32>| days.map_or_else(String::new, |days| days.to_string());
-    let text = |name, label, value: String, placeholder| Field::Text { name, label, value, placeholder, required: false, hint: "" };
     let prefix = choices.api_key_prefix.as_ref().map_or_else(String::new, |prefix| prefix.as_str().to_owned());
     Form {
         title: "Change the settings".into(),
@@ -122,10 +118,10 @@ fn settings_form(action: String, choices: &Choices) -> Form {
         fields: vec![
             Field::choice("api_keys_enabled", "API keys may be made", &options, switch(choices.api_keys_enabled)),
             Field::choice("applications_enabled", "Applications may be made", &options, switch(choices.applications_enabled)),
-            text("api_key_prefix", "API keys begin with", prefix, "eg_live"),
+            Field::filled("api_key_prefix", "API keys begin with", prefix, "eg_live"),
             Field::choice("require_permissions", "Keys need a scope", &options, switch(choices.require_permissions)),
-            text("default_expiry_days", "Expiry of a new key, days", number(choices.default_expiry_days), "90"),
-            text("max_expiry_days", "Latest expiry, days", number(choices.max_expiry_days), "365"),
+            Field::filled("default_expiry_days", "Expiry of a new key, days", number(choices.default_expiry_days), "90"),
+            Field::filled("max_expiry_days", "Latest expiry, days", number(choices.max_expiry_days), "365"),
         ],
         button: "Save".into(),
         ..Form::default()

@@ -2,12 +2,11 @@
 use axum::extract::Path;
 use axum::response::Response;
 
-use super::confirm::{Question, ask};
 use super::visit::Visit;
 use crate::authority::error::Error;
 use crate::domain::management_key::Power;
 use crate::domain::signing_key::{KeyLine, KeyState, SigningKey};
-use crate::http::pages::{Action, Cell, Chip, Facts, Fields, Notice, Page, Refused, Table, Tone, short};
+use crate::http::pages::{Action, Cell, Chip, Facts, Fields, Notice, Page, Question, Refused, Table, Tone, short};
 
 const WRITE: Power = Power::SigningKeysWrite;
 
@@ -72,7 +71,7 @@ pub async fn confirm_rotation(visit: Visit) -> Result<Response, Refused> {
         button: "Rotate",
         back: visit.path("signing_keys"),
     };
-    Ok(ask(&visit, "signing_keys", question))
+    Ok(visit.render("signing_keys", question.page()))
 }
 
 pub async fn rotate(visit: Visit, axum::extract::RawQuery(query): axum::extract::RawQuery) -> Result<Response, Refused> {
@@ -96,7 +95,7 @@ pub async fn confirm_compromise(visit: Visit, Path(kid): Path<String>) -> Result
         button: "Withdraw it",
         back: visit.path("signing_keys"),
     };
-    Ok(ask(&visit, "signing_keys", question))
+    Ok(visit.render("signing_keys", question.page()))
 }
 
 pub async fn compromise(visit: Visit, Path(kid): Path<String>) -> Result<Response, Refused> {

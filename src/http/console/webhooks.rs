@@ -2,14 +2,13 @@
 use axum::extract::Path;
 use axum::response::Response;
 
-use super::confirm::{Question, ask};
 use super::visit::Visit;
 use crate::domain::management_key::Power;
 use crate::domain::text::FieldError;
 use crate::domain::webhook::{
     EVERY_EVENT, EndpointStatus, EndpointUrl, NewWebhookEndpoint, Outcome, Subscription, WebhookEndpoint, WebhookEndpointChange,
 };
-use crate::http::pages::{Action, Block, Cell, Chip, Facts, Field, Fields, Form, Page, Refused, Reveal, Table, Tone, short};
+use crate::http::pages::{Action, Block, Cell, Chip, Facts, Field, Fields, Form, Page, Question, Refused, Reveal, Table, Tone, short};
 
 const WRITE: Power = Power::WebhookEndpointsWrite;
 
@@ -124,14 +123,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                     required: true,
                     hint: "",
                 },
-                Field::Text {
-                    name: "events",
-                    label: "Events",
-                    value: endpoint.events.join(" "),
-                    placeholder: "*",
-                    required: false,
-                    hint: "",
-                },
+                Field::filled("events", "Events", endpoint.events.join(" "), "*"),
                 Field::choice("status", "Status", &[("enabled", "Enabled"), ("disabled", "Disabled")], endpoint.status.name()),
             ],
             button: "Save".into(),
@@ -211,7 +203,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
         button: "Delete",
         back: visit.path(format!("webhook_endpoints/{id}")),
     };
-    Ok(ask(&visit, "webhook_endpoints", question))
+    Ok(visit.render("webhook_endpoints", question.page()))
 }
 
 pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {

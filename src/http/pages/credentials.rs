@@ -1,8 +1,10 @@
 //! Credentials on a page, the same for an operator and for a customer's admin: their states, their rotation, and the one time they are shown.
 use std::time::Duration;
 
-use super::{Cell, Chip, Credential, Field, Fields, Form, Notice, Page, Reveal, Tone, base, dotenv, permission_checks, snippets};
-use crate::domain::api_key::{ApiKey, ApiKeyStatus, days_long};
+use super::{
+    Action, Cell, Chip, Credential, Field, Fields, Form, Link, Notice, Page, Reveal, Tone, base, dotenv, permission_checks, short, snippets,
+};
+use crate::domain::api_key::{ApiKey, ApiKeyStatus, StatusFilter, days_long};
 use crate::domain::application::{Application, ApplicationStatus};
 use crate::domain::client_secret::{ClientSecret, SecretStatus};
 use crate::domain::credential::Secret;
@@ -29,6 +31,60 @@ pub fn application_status(application: &Application) -> Chip {
         ApplicationStatus::Active => Chip { tone: Tone::Good, text: "Active" },
         ApplicationStatus::Disabled => Chip { tone: Tone::Bad, text: "Disabled" },
     }
+}
+
+/// B12: what works, and what does not any more.
+const SHOWN: [(&str, &str, StatusFilter); 3] = [
+    ("", "In use", StatusFilter::NotRevoked),
+    ("expired", "Expired", StatusFilter::Only(ApiKeyStatus::Expired)),
+    ("revoked", "Revoked", StatusFilter::Only(ApiKeyStatus::Revoked)),
+];
+
+/// Which keys the list at this address shows, by its query's `status`, and the links to the others.
+pub fn shown_keys(query: &Fields, list: &str) -> (StatusFilter, Vec<Link>) {
+    let shown = query.text("status");
+    let (_, _, status) = SHOWN.into_iter().find(|(name, _, _)| *name == shown).unwrap_or(SHOWN[0]);
+    let links = SHOWN.into_iter().map(|(name, text, _)| match (name == shown, name) {
+        (true, _) => Link::new("", text),
+        (false, "") => Link::new(list, text),
+        (false, name) => Link::new(format!("{list}?status={name}"), text),
+    });
+    (status, links.collect())
+}
+
+/// G16 to G18: the row of a key; `hours` are its uses, where there is a picture of them.
+pub fn key_cells(name: Cell, key: &ApiKey, hours: Option<Vec<i64>>, now: Timestamp, actions: Vec<Action>) -> Vec<Cell> {
+    let mut cells = vec![
+        name,
+        Cell::code(key.obfuscated_value.clone()),
+        Cell::text(short(&key.permissions.to_string(), 60)),
+        Cell::Time(key.last_used_at, "never"),
+        usage(key.usage.unwrap_or_default()),
+    ];
+    cells.extend(hours.map(Cell::Spark));
+    cells.extend([
+        Cell::Chip(key_status(key, now)),
+        Cell::Time(Some(key.created_at), ""),
+        Cell::Time(key.expires_at, "never"),
+        Cell::Actions(actions),
+    ]);
+    cells
+}
+
+/// The columns of [`secret_cells`].
+pub const SECRET_COLUMNS: [&str; 7] = ["Ends with", "Status", "Last Used", "From", "24 h / 7 d / 30 d", "Expires", "Created"];
+
+/// What a row says of a secret.
+pub fn secret_cells(secret: &ClientSecret, now: Timestamp) -> [Cell; 7] {
+    [
+        Cell::code(format!("…{}", secret.secret_hint)),
+        Cell::Chip(secret_status(secret, now)),
+        Cell::Time(secret.last_used_at, "never"),
+        Cell::text(secret.last_used_ip.clone().unwrap_or_default()),
+        usage(secret.usage),
+        Cell::Time(secret.expires_at, "never"),
+        Cell::Time(Some(secret.created_at), ""),
+    ]
 }
 
 /// G19, and what is about to change.

@@ -73,6 +73,11 @@ impl Field {
         Self::Text { name, label, value: String::new(), placeholder, required: false, hint }
     }
 
+    /// One with something in it already.
+    pub fn filled(name: &'static str, label: &'static str, value: String, placeholder: &'static str) -> Self {
+        Self::Text { name, label, value, placeholder, required: false, hint: "" }
+    }
+
     pub fn required(name: &'static str, label: &'static str, placeholder: &'static str, hint: &'static str) -> Self {
         Self::Text { name, label, value: String::new(), placeholder, required: true, hint }
     }

@@ -4,10 +4,12 @@ mod chart;
 pub mod credentials;
 mod fields;
 mod form;
+mod question;
 mod refused;
 mod snippets;
 mod table;
 mod view;
+mod visit;
 
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
@@ -23,10 +25,12 @@ pub use assets::assets;
 pub use chart::{Bar, columns, rows};
 pub use fields::Fields;
 pub use form::{Field, Form, permission_checks};
+pub use question::Question;
 pub use refused::Refused;
 pub use snippets::{Credential, dotenv, snippets};
 pub use table::{Action, Cell, Chip, Table};
-pub use view::{Block, Facts, Frame, Link, Notice, Page, Reveal, Tone, short, when};
+pub use view::{Block, Facts, Frame, Link, Notice, Page, Reveal, Tone, short};
+pub use visit::{Visit, Who, cookie};
 
 /// Case 259: nothing inline, nothing from elsewhere, in nobody's frame but these origins'.
 fn policy(origins: &[Origin]) -> HeaderValue {

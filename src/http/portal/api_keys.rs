@@ -4,22 +4,15 @@ use axum::response::Response;
 
 use super::visit::Visit;
 use crate::authority::error::Error;
-use crate::domain::api_key::{ApiKey, ApiKeyFilter, ApiKeyStatus, Grant, NewApiKey, NewOwner, OwnerFilter, StatusFilter};
+use crate::domain::api_key::{ApiKey, ApiKeyFilter, Grant, NewApiKey, NewOwner, OwnerFilter};
 use crate::domain::permission::HolderKind;
 use crate::domain::portal::Capability;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::credentials::{REVOCATION, expiry, key_fields, key_status, reveal_key, rotation, rotation_form, usage};
-use crate::http::pages::{Action, Cell, Fields, Form, Link, Notice, Page, Refused, Table, Tone, short};
+use crate::http::pages::credentials::{REVOCATION, expiry, key_cells, key_fields, reveal_key, rotation, rotation_form, shown_keys};
+use crate::http::pages::{Action, Cell, Facts, Fields, Form, Page, Question, Refused, Table};
 
 /// G16.
 const COLUMNS: [&str; 9] = ["Name", "Key Prefix", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created", "Expires", ""];
-
-/// B12: what works, and what does not any more.
-const SHOWN: [(&str, &str, StatusFilter); 3] = [
-    ("", "In use", StatusFilter::NotRevoked),
-    ("expired", "Expired", StatusFilter::Only(ApiKeyStatus::Expired)),
-    ("revoked", "Revoked", StatusFilter::Only(ApiKeyStatus::Revoked)),
-];
 
 /// Which keys a page is about.
 struct Kind {
@@ -57,28 +50,20 @@ pub async fn list_of_members(visit: Visit) -> Result<Response, Refused> {
 async fn page(visit: &Visit, kind: &Kind) -> Result<Response, Refused> {
     visit.demand(kind.capability)?;
     let (authority, organization) = (&visit.app.authority, visit.organization());
-    let shown = visit.query.text("status").to_owned();
-    let (_, _, status) = SHOWN.into_iter().find(|(name, _, _)| *name == shown).unwrap_or(SHOWN[0]);
+    let (status, filters) = shown_keys(&visit.query, &visit.path(kind.place));
     let owner = if kind.capability == Capability::ApiKeys { OwnerFilter::Organization } else { OwnerFilter::User };
     let filter =
         ApiKeyFilter { owner, user_id: None, organization_id: Some(organization.clone()), status, search: visit.query.owned("search") };
-    let own = visit.visitor.session.user_id.filter(|_| kind.capability == Capability::OwnKeys);
+    let own = visit.who.session.user_id.filter(|_| kind.capability == Capability::OwnKeys);
     let listed = match own {
         Some(user) => authority.list_api_keys_of_user(visit.caller(), &user.to_string(), filter, &visit.page_request()).await,
         None => authority.list_api_keys_of_organization(visit.caller(), &organization, filter, &visit.page_request()).await,
     };
     let listed = listed.map_err(|error| visit.refused(error))?;
     let mut table = Table::new("", &COLUMNS, "No API key yet.");
-    table.filtered = !shown.is_empty() || visit.query.has("search");
-    table.search = Some(("search".into(), visit.query.text("search").to_owned()));
-    table.filters = SHOWN
-        .into_iter()
-        .map(|(name, text, _)| match (name == shown, name) {
-            (true, _) => Link::new("", text),
-            (false, "") => Link::new(visit.path(kind.place), text),
-            (false, name) => Link::new(visit.path(format!("{}?status={name}", kind.place)), text),
-        })
-        .collect();
+    table.filtered = visit.query.has("status");
+    visit.search(&mut table);
+    table.filters = filters;
     for key in &listed.data {
         table.rows.push(row(visit, key, kind));
     }
@@ -90,7 +75,7 @@ async fn page(visit: &Visit, kind: &Kind) -> Result<Response, Refused> {
             action: visit.path(kind.place),
             fields: key_fields(&visit.app.authority.grantable(kind.holder).await.map_err(|error| visit.refused(error))?),
             button: "Create".into(),
-            open: listed.data.is_empty() && shown.is_empty(),
+            open: listed.data.is_empty() && !visit.query.has("status"),
             ..Form::default()
         });
     }
@@ -107,17 +92,7 @@ fn row(visit: &Visit, key: &ApiKey, kind: &Kind) -> Vec<Cell> {
         }
         actions.push(Action::link(visit.path(format!("api_keys/{}/revoke", key.id)), "Revoke", name).dangerous());
     }
-    vec![
-        Cell::text(name),
-        Cell::code(key.obfuscated_value.clone()),
-        Cell::text(short(&key.permissions.to_string(), 60)),
-        Cell::Time(key.last_used_at, "never"),
-        usage(key.usage.unwrap_or_default()),
-        Cell::Chip(key_status(key, visit.app.authority.clock.now())),
-        Cell::Time(Some(key.created_at), ""),
-        Cell::Time(key.expires_at, "never"),
-        Cell::Actions(actions),
-    ]
+    key_cells(Cell::text(name), key, None, visit.now(), actions)
 }
 
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
@@ -126,15 +101,15 @@ pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
 }
 
 pub async fn create_own(visit: Visit, fields: Fields) -> Result<Response, Refused> {
-    let user = visit.visitor.session.user_id.ok_or_else(|| visit.refused(Error::NotFound("page")))?;
+    let user = visit.who.session.user_id.ok_or_else(|| visit.refused(Error::NotFound("page")))?;
     let owner = NewOwner::User { id: user.to_string(), organization_id: visit.organization() };
     make(&visit, &OWN, owner, fields).await
 }
 
 async fn make(visit: &Visit, kind: &Kind, owner: NewOwner, fields: Fields) -> Result<Response, Refused> {
-    visit.demand_for("api_key.create", kind.capability).await?;
+    visit.demand_for(("api_key.create", kind.capability)).await?;
     let refused = |error: FieldError| visit.refused(error);
-    let now = visit.app.authority.clock.now();
+    let now = visit.now();
     let new = NewApiKey {
         owner,
         name: Name::parse("name", fields.text("name")).map_err(refused)?,
@@ -142,14 +117,14 @@ async fn make(visit: &Visit, kind: &Kind, owner: NewOwner, fields: Fields) -> Re
         grant: Grant { permissions: fields.all("permissions"), preset: fields.owned("preset") },
         expires_at: expiry(&fields, now).map_err(refused)?,
     };
-    let (made, _) = visit.change("api_key.create", kind.capability, None, async |change| change.create_api_key(new).await).await?;
+    let (made, _) = visit.change(("api_key.create", kind.capability), None, async |change| change.create_api_key(new).await).await?;
     Ok(visit.render(kind.place, reveal_key(&made.key, &made.plain, visit.path(kind.place))))
 }
 
 /// The key, if it is one the session has to do with, and the page it is on.
 async fn find(visit: &Visit, id: &str) -> Result<(&'static Kind, ApiKey), Error> {
     let found = visit.app.authority.find_api_key(visit.caller(), id).await?;
-    let own = found.owner.user_id().is_some() && found.owner.user_id() == visit.visitor.session.user_id;
+    let own = found.owner.user_id().is_some() && found.owner.user_id() == visit.who.session.user_id;
     let possible: &[&'static Kind] = match found.owner.user_id() {
         None => &[&OF_ORGANIZATION],
         Some(_) if own => &[&OWN, &OF_MEMBERS],
@@ -163,34 +138,32 @@ async fn find(visit: &Visit, id: &str) -> Result<(&'static Kind, ApiKey), Error>
 async fn find_for(visit: &Visit, name: &'static str, id: &str) -> Result<(&'static Kind, ApiKey), Refused> {
     match find(visit, id).await {
         Ok(found) => Ok(found),
-        Err(error) => Err(visit.refuse(crate::authority::portal::operation(name, Capability::ApiKeys), Some(id), error).await),
+        Err(error) => Err(visit.refuse((name, Capability::ApiKeys), Some(id), error).await),
     }
 }
 
 pub async fn confirm_revocation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (kind, key) = find(&visit, &id).await.map_err(|error| visit.refused(error))?;
-    let mut page = Page::new(key.name.as_str());
-    page.push(Notice::new(Tone::Warn, REVOCATION));
-    page.push(Form {
-        title: "Revoke".into(),
-        about: format!(
-            "{}, last used: {}",
-            key.obfuscated_value,
-            key.last_used_at.map_or_else(|| "never".to_owned(), crate::http::pages::when)
-        ),
+    let question = Question {
+        title: key.name.as_str().to_owned(),
+        text: REVOCATION,
+        facts: Facts {
+            title: String::new(),
+            rows: vec![
+                ("Key Prefix".into(), Cell::code(key.obfuscated_value.clone())),
+                ("Last Used".into(), Cell::Time(key.last_used_at, "never")),
+            ],
+        },
         action: visit.path(format!("api_keys/{}/revoke", key.id)),
-        button: "Revoke".into(),
-        danger: true,
-        cancel: Some(visit.path(kind.place)),
-        open: true,
-        ..Form::default()
-    });
-    Ok(visit.render(kind.place, page))
+        button: "Revoke",
+        back: visit.path(kind.place),
+    };
+    Ok(visit.render(kind.place, question.page()))
 }
 
 pub async fn revoke(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (kind, _) = find_for(&visit, "api_key.revoke", &id).await?;
-    let (_, bound) = visit.change("api_key.revoke", kind.capability, Some(&id), async |change| change.revoke_api_key(&id).await).await?;
+    let (_, bound) = visit.change(("api_key.revoke", kind.capability), Some(&id), async |change| change.revoke_api_key(&id).await).await?;
     Ok(visit.done(kind.place, "revoked", bound.as_ref()))
 }
 
@@ -199,8 +172,7 @@ async fn demand_makes(visit: &Visit, kind: &Kind, id: &str) -> Result<(), Refuse
     if kind.creates {
         return Ok(());
     }
-    let rotate = crate::authority::portal::operation("api_key.rotate", kind.capability);
-    Err(visit.refuse(rotate, Some(id), Error::NotFound("API key")).await)
+    Err(visit.refuse(("api_key.rotate", kind.capability), Some(id), Error::NotFound("API key")).await)
 }
 
 pub async fn rotation_page(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
@@ -216,7 +188,7 @@ pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     let (kind, _) = find_for(&visit, "api_key.rotate", &id).await?;
     demand_makes(&visit, kind, &id).await?;
     let rotation = rotation(&fields).map_err(|error| visit.refused(error))?;
-    let rotated = visit.change("api_key.rotate", kind.capability, Some(&id), async |change| change.rotate_api_key(&id, rotation).await);
+    let rotated = visit.change(("api_key.rotate", kind.capability), Some(&id), async |change| change.rotate_api_key(&id, rotation).await);
     let (rotated, _) = rotated.await?;
     Ok(visit.render(kind.place, reveal_key(&rotated.revealed.key, &rotated.revealed.plain, visit.path(kind.place))))
 }

@@ -4,7 +4,6 @@ use axum::response::Response;
 
 use super::visit::Visit;
 use crate::authority::error::Error;
-use crate::authority::portal::operation;
 use crate::domain::api_key::Grant;
 use crate::domain::application::{Application, ClientAuthenticationMethod, NewApplication};
 use crate::domain::client_secret::SecretStatus;
@@ -12,9 +11,9 @@ use crate::domain::permission::HolderKind;
 use crate::domain::portal::Capability;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::http::pages::credentials::{
-    application_fields, application_status, reveal_secret, rotation, rotation_form, rotation_notice, secret_status, usage,
+    SECRET_COLUMNS, application_fields, application_status, reveal_secret, rotation, rotation_form, rotation_notice, secret_cells, usage,
 };
-use crate::http::pages::{Action, Block, Cell, Facts, Fields, Form, Link, Notice, Page, Refused, Table, Tone, short, when};
+use crate::http::pages::{Action, Block, Cell, Facts, Fields, Form, Link, Page, Question, Refused, Table, short};
 
 const PLACE: &str = "applications";
 const MAY: Capability = Capability::Applications;
@@ -39,8 +38,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             Cell::Time(Some(application.created_at), ""),
         ]);
     }
-    table.filtered = visit.query.has("search");
-    table.search = Some(("search".into(), visit.query.text("search").to_owned()));
+    visit.search(&mut table);
     visit.turn(&mut table, &listed, PLACE, &["search"]);
     let mut page = Page::new("Applications");
     page.push(Form {
@@ -57,7 +55,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
 }
 
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
-    visit.demand_for("connect_application.create", MAY).await?;
+    visit.demand_for(("connect_application.create", MAY)).await?;
     let refused = |error: FieldError| visit.refused(error);
     let new = NewApplication {
         organization_id: visit.organization(),
@@ -68,7 +66,7 @@ pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
         resources: None,
         token_endpoint_auth_methods: ClientAuthenticationMethod::ALL.to_vec(),
     };
-    let made = visit.change("connect_application.create", MAY, None, async |change| change.register_application(new, true).await).await;
+    let made = visit.change(("connect_application.create", MAY), None, async |change| change.register_application(new, true).await).await;
     let ((application, secret), _) = made?;
     let secret = secret.ok_or_else(|| visit.refused(Error::NotFound("client secret")))?;
     let done = visit.path(format!("applications/{}", application.id));
@@ -76,7 +74,7 @@ pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
 }
 
 async fn find(visit: &Visit, id: &str) -> Result<Application, Error> {
-    visit.visitor.demand(MAY)?;
+    visit.who.demand(MAY)?;
     visit.app.authority.find_application(visit.caller(), id).await
 }
 
@@ -84,14 +82,14 @@ async fn find(visit: &Visit, id: &str) -> Result<Application, Error> {
 async fn find_for(visit: &Visit, name: &'static str, id: &str) -> Result<Application, Refused> {
     match find(visit, id).await {
         Ok(application) => Ok(application),
-        Err(error) => Err(visit.refuse(operation(name, MAY), Some(id), error).await),
+        Err(error) => Err(visit.refuse((name, MAY), Some(id), error).await),
     }
 }
 
 pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let application = find(&visit, &id).await.map_err(|error| visit.refused(error))?;
     let secrets = visit.app.authority.list_client_secrets(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
-    let (name, id, now) = (application.name.as_str(), application.id, visit.app.authority.clock.now());
+    let (name, id, now) = (application.name.as_str(), application.id, visit.now());
     let mut page = Page::new(name);
     page.trail.push(Link::new(visit.path(PLACE), "Applications"));
     page.push(Facts {
@@ -107,19 +105,8 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     if let Some(notice) = rotation_notice(&secrets) {
         page.push(notice);
     }
-    let columns = ["Ends with", "Status", "Last Used", "From", "24 h / 7 d / 30 d", "Expires", "Created"];
-    let mut table = Table::new("Client secrets", &columns, "No secret: it obtains no tokens.");
-    for secret in &secrets {
-        table.rows.push(vec![
-            Cell::code(format!("…{}", secret.secret_hint)),
-            Cell::Chip(secret_status(secret, now)),
-            Cell::Time(secret.last_used_at, "never"),
-            Cell::text(secret.last_used_ip.clone().unwrap_or_default()),
-            usage(secret.usage),
-            Cell::Time(secret.expires_at, "never"),
-            Cell::Time(Some(secret.created_at), ""),
-        ]);
-    }
+    let mut table = Table::new("Client secrets", &SECRET_COLUMNS, "No secret: it obtains no tokens.");
+    table.rows = secrets.iter().map(|secret| secret_cells(secret, now).into()).collect();
     page.push(table);
     page.push(rotation_form(visit.path(format!("applications/{id}/rotate"))));
     let mut actions = Vec::new();
@@ -135,7 +122,7 @@ pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     const ROTATE: &str = "connect_application_secret.rotate";
     let application = find_for(&visit, ROTATE, &id).await?;
     let rotation = rotation(&fields).map_err(|error| visit.refused(error))?;
-    let (rotated, _) = visit.change(ROTATE, MAY, Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
+    let (rotated, _) = visit.change((ROTATE, MAY), Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
     let done = visit.path(format!("applications/{}", application.id));
     Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &rotated.revealed.plain, true, done)))
 }
@@ -143,31 +130,32 @@ pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
 pub async fn cancel_rotation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     const CANCEL: &str = "connect_application_secret.cancel_rotation";
     let application = find_for(&visit, CANCEL, &id).await?;
-    let (_, bound) = visit.change(CANCEL, MAY, Some(&id), async |change| change.cancel_rotation(&id).await).await?;
-    Ok(visit.done(&format!("applications/{}", application.id), "cancelled", bound.as_ref()))
+    let (_, bound) = visit.change((CANCEL, MAY), Some(&id), async |change| change.cancel_rotation(&id).await).await?;
+    Ok(visit.done(format!("applications/{}", application.id), "cancelled", bound.as_ref()))
 }
 
 pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let application = find(&visit, &id).await.map_err(|error| visit.refused(error))?;
-    let mut page = Page::new(application.name.as_str());
-    page.push(Notice::new(Tone::Warn, DELETION));
-    let last = application.last_used_at.map_or_else(|| "never".to_owned(), when);
-    page.push(Form {
-        title: "Delete".into(),
-        about: format!("{} tokens in 24 hours, last used: {last}", application.usage.last_24h),
+    let question = Question {
+        title: application.name.as_str().to_owned(),
+        text: DELETION,
+        facts: Facts {
+            title: String::new(),
+            rows: vec![
+                ("Tokens in 24 hours".into(), Cell::Number(application.usage.last_24h)),
+                ("Last Used".into(), Cell::Time(application.last_used_at, "never")),
+            ],
+        },
         action: visit.path(format!("applications/{}/delete", application.id)),
-        button: "Delete".into(),
-        danger: true,
-        cancel: Some(visit.path(PLACE)),
-        open: true,
-        ..Form::default()
-    });
-    Ok(visit.render(PLACE, page))
+        button: "Delete",
+        back: visit.path(PLACE),
+    };
+    Ok(visit.render(PLACE, question.page()))
 }
 
 pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     const DELETE: &str = "connect_application.delete";
     find_for(&visit, DELETE, &id).await?;
-    let (_, bound) = visit.change(DELETE, MAY, Some(&id), async |change| change.delete_application(&id).await).await?;
+    let (_, bound) = visit.change((DELETE, MAY), Some(&id), async |change| change.delete_application(&id).await).await?;
     Ok(visit.done(PLACE, "deleted", bound.as_ref()))
 }

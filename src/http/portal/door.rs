@@ -1,7 +1,6 @@
 //! The door: a link is shown, opened once, and left again.
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -10,9 +9,8 @@ use axum_extra::extract::CookieJar;
 use super::brand::frame;
 use super::visit::{Visit, closed, cookie, farewell, refused};
 use crate::http::App;
-use crate::http::hygiene::RequestId;
 use crate::http::pages::{Field, Fields, Form, Page, Refused, base};
-use crate::http::source::Peer;
+use crate::http::source::Sender;
 
 /// Following a link opens nothing yet: whatever looks at links before people do would use it up.
 pub async fn link(State(app): State<Arc<App>>, Path(link): Path<String>) -> Response {
@@ -30,14 +28,12 @@ pub async fn link(State(app): State<Arc<App>>, Path(link): Path<String>) -> Resp
 
 pub async fn open(
     State(app): State<Arc<App>>,
-    Extension(request_id): Extension<RequestId>,
-    peer: Option<Extension<Peer>>,
+    Sender { request_id, source }: Sender,
     headers: HeaderMap,
     jar: CookieJar,
     fields: Fields,
 ) -> Result<Response, Refused> {
-    let source = app.trusted_proxies.source(peer.map(|Extension(peer)| peer), &headers);
-    let opened = app.authority.open_portal(&fields.secret("link"), &request_id.to_string(), source).await;
+    let opened = app.authority.open_portal(&fields.secret("link"), &request_id, source).await;
     let session = opened.map_err(|error| refused(&app, error))?.ok_or_else(|| closed(&app))?;
     let home = format!("{}/portal", base(&app));
     Ok((jar.add(cookie(session.expose(), framed(&app, &headers))), Redirect::to(&home)).into_response())
@@ -57,8 +53,8 @@ pub async fn home(visit: Visit) -> Result<Redirect, Refused> {
 
 /// A page with the way back, not a redirect: forms lead nowhere but here.
 pub async fn leave(visit: Visit, headers: HeaderMap, jar: CookieJar) -> Result<Response, Refused> {
-    let left = visit.app.authority.leave_portal(&visit.visitor, visit.request_id(), visit.source_ip()).await;
+    let left = visit.app.authority.leave_portal(&visit.who, &visit.sender.request_id, visit.sender.source).await;
     left.map_err(|error| visit.refused(error))?;
-    let page = farewell(&visit.app, visit.visitor.session.return_url.as_deref());
+    let page = farewell(&visit.app, visit.who.session.return_url.as_deref());
     Ok((jar.add(cookie("", framed(&visit.app, &headers))), page).into_response())
 }

@@ -1,0 +1,205 @@
+//! One visit: who it is, by his session's cookie, what he asks for, and the way to change something; the same in the console and in the portal.
+use std::fmt::Display;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::Method;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, Expiration, SameSite};
+
+use super::{Fields, Refused, Table, base};
+use crate::authority::bound::Bound;
+use crate::authority::caller::{Call, Caller, Operation};
+use crate::authority::change::Change;
+use crate::authority::error::Error;
+use crate::authority::idempotency::Begun;
+use crate::domain::credential::Secret;
+use crate::domain::page::{Cursor, Order, Page, PageRequest};
+use crate::domain::timestamp::Timestamp;
+use crate::http::App;
+use crate::http::source::Sender;
+
+/// Rows of a page.
+const ROWS: u8 = 50;
+
+/// Who can be in one of the places that pages are for.
+pub trait Who: Sized + Send + Sync {
+    /// `console` or `portal`.
+    const AREA: &'static str;
+    const COOKIE: &'static str;
+    /// What decides whether he may change something.
+    type Right: Copy + Send;
+
+    /// Whose session this is, while it lasts.
+    fn find(app: &App, session: &Secret) -> impl Future<Output = Result<Option<Self>, Error>> + Send;
+
+    /// What somebody is told who is nobody, or nobody any more.
+    fn nobody(app: &App) -> Refused;
+
+    fn refused(app: &App, error: Error) -> Refused;
+
+    fn caller(&self) -> &Caller;
+
+    /// # Errors
+    /// [`Error`] without the right.
+    fn demand(&self, right: Self::Right) -> Result<(), Error>;
+
+    /// The call of the management surface that a change is done as.
+    fn operation(name: &'static str, right: Self::Right) -> Operation;
+
+    /// Asks whether the session still lasts: it may have ended while the request was on its way.
+    fn demand_session(&self, change: &mut Change) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+pub struct Visit<W> {
+    pub app: Arc<App>,
+    pub who: W,
+    /// What stands behind the path.
+    pub query: Fields,
+    pub sender: Sender,
+    base: String,
+}
+
+impl<W: Who> FromRequestParts<Arc<App>> for Visit<W> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refused> {
+        let jar = CookieJar::from_headers(&parts.headers);
+        let who = match jar.get(W::COOKIE).map(|cookie| Secret::presented(cookie.value())) {
+            Some(session) => W::find(app, &session).await.map_err(|error| W::refused(app, error))?,
+            None => None,
+        };
+        let who = who.ok_or_else(|| W::nobody(app))?;
+        let query = parts.uri.query().filter(|_| matches!(parts.method, Method::GET | Method::HEAD));
+        let (query, sender) = (Fields::of_query(query), Sender::of(parts, app));
+        Ok(Self { app: Arc::clone(app), who, query, sender, base: base(app) })
+    }
+}
+
+impl<W: Who> Visit<W> {
+    pub fn caller(&self) -> &Caller {
+        self.who.caller()
+    }
+
+    pub fn may(&self, right: W::Right) -> bool {
+        self.who.demand(right).is_ok()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.app.authority.clock.now()
+    }
+
+    /// The first page of the place.
+    pub fn home(&self) -> String {
+        format!("{}/{}", self.base, W::AREA)
+    }
+
+    /// Another page; `place` without a slash before it.
+    pub fn path(&self, place: impl Display) -> String {
+        format!("{}/{}/{place}", self.base, W::AREA)
+    }
+
+    pub fn refused(&self, error: impl Into<Error>) -> Refused {
+        W::refused(&self.app, error.into())
+    }
+
+    /// Does what the API does under this name, and as it does it.
+    pub async fn change<T>(
+        &self,
+        (name, right): (&'static str, W::Right),
+        target: Option<&str>,
+        change: impl AsyncFnOnce(&mut Change) -> Result<T, Error>,
+    ) -> Result<(T, Option<Bound>), Refused> {
+        if let Err(error) = self.who.demand(right) {
+            return Err(self.refuse((name, right), target, error).await);
+        }
+        let mut begun = match self.app.authority.begin(&self.call(), W::operation(name, right)).await {
+            Ok(Begun::Change(begun)) => begun,
+            Ok(Begun::Replay(_)) => return Err(self.refused(Error::Unauthenticated)),
+            Err(error) => return Err(self.refuse((name, right), target, error).await),
+        };
+        let done = match self.who.demand_session(&mut begun).await {
+            Ok(()) => change(&mut begun).await,
+            Err(over) => Err(over),
+        };
+        match done {
+            Ok(done) => {
+                let bound = begun.bound().await.map_err(|error| self.refused(error))?;
+                begun.commit(&[]).await.map_err(|error| self.refused(error))?;
+                Ok((done, bound))
+            }
+            Err(error) => {
+                drop(begun);
+                Err(self.refuse((name, right), target, error).await)
+            }
+        }
+    }
+
+    /// Asks, before anything that was sent is looked at, whether he may do it.
+    pub async fn demand_for(&self, (name, right): (&'static str, W::Right)) -> Result<(), Refused> {
+        match self.who.demand(right) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.refuse((name, right), None, error).await),
+        }
+    }
+
+    /// Writes the refusal of a change down, as the API does.
+    pub async fn refuse(&self, (name, right): (&'static str, W::Right), target: Option<&str>, error: Error) -> Refused {
+        self.app.authority.note_refusal(&self.call(), W::operation(name, right), target, None, &error).await;
+        self.refused(error)
+    }
+
+    fn call(&self) -> Call {
+        Call {
+            caller: self.caller().clone(),
+            request_id: self.sender.request_id.clone(),
+            source_ip: self.sender.source,
+            if_match: None,
+            idempotency: None,
+        }
+    }
+
+    /// After a change: to a page that says what came of it, so that loading it again repeats nothing.
+    pub fn done(&self, place: impl Display, what: &str, bound: Option<&Bound>) -> Response {
+        let by = bound.map_or_else(String::new, |bound| format!("&by={}", bound.effective_by_ms));
+        Redirect::to(&self.path(format!("{place}?done={what}{by}"))).into_response()
+    }
+
+    /// Which page of a list is asked for.
+    pub fn page_request(&self) -> PageRequest {
+        let cursor = match (self.query.owned("after"), self.query.owned("before")) {
+            (Some(after), _) => Some(Cursor::After(after)),
+            (None, before) => before.map(Cursor::Before),
+        };
+        PageRequest { limit: ROWS, order: Order::Descending, cursor }
+    }
+
+    /// Puts a field to search with over a table, with what was searched for in it.
+    pub fn search(&self, table: &mut Table) {
+        table.search = Some(("search".into(), self.query.text("search").to_owned()));
+        table.filtered |= self.query.has("search");
+    }
+
+    /// Puts the ways to the pages around this one under a table; `keep` are the parameters of the list that stay.
+    pub fn turn<T>(&self, table: &mut Table, page: &Page<T>, place: &str, keep: &[&str]) {
+        let kept = self.query.kept(keep);
+        table.newer = page.before.as_ref().map(|id| self.path(format!("{place}?before={id}{kept}")));
+        table.older = page.after.as_ref().map(|id| self.path(format!("{place}?after={id}{kept}")));
+    }
+}
+
+/// Case 256: the session's cookie; an empty one takes it away. `__Host-` needs `Secure` and `/`; browsers take that from a loopback address too.
+pub fn cookie<W: Who>(value: &str) -> Cookie<'static> {
+    let mut cookie = Cookie::new(W::COOKIE, value.to_owned());
+    cookie.set_path("/");
+    cookie.set_secure(true);
+    cookie.set_http_only(true);
+    cookie.set_same_site(SameSite::Strict);
+    cookie.set_expires(Expiration::Session);
+    if value.is_empty() {
+        cookie.make_removal();
+    }
+    cookie
+}
