@@ -140,7 +140,8 @@ async fn case_263_what_cannot_be_undone_asks_for_the_management_key_again() {
     assert_eq!((right.status.as_u16(), right.header("location")), (303, delete.as_str()), "{right:?}");
     is_out(&get(&on, &session, "/console").await);
     let session = cookie(&right);
-    assert_eq!(post(&on, &session, &delete, "").await.status, 303);
+    assert_eq!(post(&on, &session, &delete, "name=Another").await.status, 422, "by its name, so that it is not another one");
+    assert_eq!(post(&on, &session, &delete, "name=Acme").await.status, 303);
     assert_eq!(on.manage("GET", &format!("/organizations/{organization}"), Value::Null).await.status, 404);
     // It leads to pages of the console only.
     on.pass(6 * MINUTE).await;
@@ -171,8 +172,13 @@ async fn pages_of(on: &Installation, organization: &str) -> Vec<String> {
     let hook = on.manage("POST", "/webhook_endpoints", hook).await.expect(201);
     let (key, hook) = (key["id"].as_str().unwrap(), hook["id"].as_str().unwrap());
     let secret = format!("applications/{}/client_secrets/{}", client.id, client.secret_id);
-    let of_organization = ["", "/api_keys", "/members", "/settings", "/events"].map(|part| format!("organizations/{organization}{part}"));
-    let others = [format!("applications/{}", client.id), format!("api_keys/{key}"), format!("webhook_endpoints/{hook}")];
+    let of_organization =
+        ["", "/api_keys", "/members", "/usage", "/settings", "/events"].map(|part| format!("organizations/{organization}{part}"));
+    let user = on.manage("POST", "/user_management/users", json!({ "email": format!("ada@{organization}.example") })).await.expect(201);
+    let joins = json!({ "user_id": user["id"], "organization_id": organization, "role_slug": "admin" });
+    let member = on.manage("POST", "/user_management/organization_memberships", joins).await.expect(201);
+    let member = format!("members/{}", member["id"].as_str().unwrap());
+    let others = [format!("applications/{}", client.id), format!("api_keys/{key}"), format!("webhook_endpoints/{hook}"), member.clone()];
     let questions = [
         format!("applications/{}/delete", client.id),
         format!("applications/{}/disable", client.id),
@@ -180,6 +186,8 @@ async fn pages_of(on: &Installation, organization: &str) -> Vec<String> {
         format!("{secret}/delete"),
         format!("api_keys/{key}/revoke"),
         format!("webhook_endpoints/{hook}/delete"),
+        format!("{member}/delete"),
+        format!("{member}/delete_user"),
     ];
     of_organization.into_iter().chain(others).chain(questions).map(|place| format!("/console/{place}")).collect()
 }
@@ -198,7 +206,7 @@ async fn cases_230_246_a_bound_key_sees_and_changes_its_own_organization_in_the_
     for path in &foreign_pages {
         let page = get(&on, &session, path).await;
         assert!(page.status == 404 || !page.text.contains(&foreign) && path.ends_with("events"), "{path}: {page:?}");
-        let form = "name=mine&overlap=0&per_hour=1&status=disabled&endpoint_url=http://127.0.0.1:9/";
+        let form = "name=mine&client_secret_post=on&overlap=0&per_hour=1&status=disabled&endpoint_url=http://127.0.0.1:9/";
         let changed = post(&on, &session, path, form).await;
         assert!([404, 405, 403].contains(&changed.status.as_u16()), "{path}: {changed:?}");
     }
@@ -255,4 +263,131 @@ async fn case_257_nobody_ends_the_session_of_a_key_that_may_more_and_a_key_has_t
         enter(&on, MANAGEMENT_KEY).await;
     }
     is_out(&get(&on, &first, "/console").await);
+}
+
+/// One of everything that a form of the console changes: the path of the form, and what it sends.
+async fn forms(on: &Installation) -> Vec<(String, &'static str)> {
+    let organization = on.organization("Acme").await;
+    let client = on.application_of(&organization, json!({})).await;
+    let key = on.api_key(&organization, json!({})).await;
+    let hook = on.manage("POST", "/webhook_endpoints", json!({ "endpoint_url": "http://127.0.0.1:9/", "events": ["*"] })).await.expect(201);
+    let server = json!({ "identifier": "https://api.example.com", "name": "API" });
+    let server = on.manage("POST", "/resource_servers", server).await.expect(201);
+    on.manage("POST", "/authorization/permissions", json!({ "slug": "a:b", "name": "B" })).await.expect(201);
+    on.manage("POST", "/permission_presets", json!({ "slug": "ci", "name": "CI", "permissions": ["a:b"] })).await.expect(201);
+    let user = on.manage("POST", "/user_management/users", json!({ "email": "ada@example.com" })).await.expect(201);
+    let joins = json!({ "user_id": user["id"], "organization_id": organization, "role_slug": "admin" });
+    let member = on.manage("POST", "/user_management/organization_memberships", joins).await.expect(201);
+    let id = |of: &Value| of["id"].as_str().unwrap().to_owned();
+    vec![
+        (format!("organizations/{organization}"), "name=Acme+2"),
+        (format!("organizations/{organization}/settings"), "api_keys_enabled=yes&max_expiry_days=20"),
+        (format!("organizations/{organization}/token_quota"), "per_hour=5"),
+        (format!("applications/{}", client.id), "name=Changed&description=for+it&client_secret_post=on&permissions=a:b"),
+        (format!("applications/{}/token_quota", client.id), "per_day=7"),
+        (format!("api_keys/{}", id(&key)), "name=Renamed"),
+        (format!("api_keys/{}/expire", id(&key)), "expires=7"),
+        (format!("webhook_endpoints/{}", id(&hook)), "endpoint_url=http://127.0.0.1:9/hook&status=disabled"),
+        (format!("resource_servers/{}", id(&server)), "name=API+2&signing_alg=ES256&token_typ=JWT&claims=%7B%22tier%22%3A%22gold%22%7D"),
+        ("permissions/a:b".into(), "name=Renamed&m2m=on"),
+        ("presets/ci".into(), "name=Renamed&permissions=a:b"),
+        (format!("members/{}", id(&member)), "email=ada@example.com&first_name=Ada"),
+        ("settings".into(), "require_permissions=no&default_expiry_days=10"),
+    ]
+}
+
+#[tokio::test]
+async fn rfc9110_13_1_1_a_form_changes_only_what_is_still_as_it_was_when_it_was_opened() {
+    let on = Installation::new().await;
+    let forms = forms(&on).await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    for (place, form) in &forms {
+        let path = format!("/console/{place}");
+        let stale = post(&on, &session, &path, &format!("{form}&version=999")).await;
+        assert!(stale.status == 412 && stale.text.contains("nothing of yours was taken"), "{path}: {stale:?}");
+        assert!(stale.text.contains("href=\"/console\""), "there is a way on: {stale:?}");
+    }
+    for (place, form) in &forms {
+        let page = get(&on, &session, &format!("/console/{}", place.trim_end_matches("/expire").trim_end_matches("/token_quota"))).await;
+        // The settings of an organization and its quota are on one page: each form is found by where it leads.
+        let shown =
+            if page.text.contains(&format!("action=\"/console/{place}\"")) { page } else { settings_of(&on, &session, place).await };
+        let begins = shown.text.split(&format!("action=\"/console/{place}\"")).nth(1).unwrap_or_else(|| panic!("{place}: {shown:?}"));
+        let version = begins.split("name=\"version\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let saved = post(&on, &session, &format!("/console/{place}"), &format!("{form}&version={version}")).await;
+        assert!(saved.status == 303 && saved.header("location").contains("done=saved"), "{place} {form}: {saved:?}");
+        let again = post(&on, &session, &format!("/console/{place}"), &format!("{form}&version={version}")).await;
+        assert_eq!(again.status, 412, "{place}: what was saved is another version");
+    }
+}
+
+async fn settings_of(on: &Installation, session: &str, place: &str) -> Answer {
+    let organization = place.split('/').nth(1).unwrap();
+    get(on, session, &format!("/console/organizations/{organization}/settings")).await
+}
+
+#[tokio::test]
+async fn what_a_form_cannot_have_sent_is_refused_and_says_what_there_is() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let client = on.application_of(&organization, json!({})).await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    for (place, form, says) in [
+        (format!("organizations/{organization}/settings"), "api_keys_enabled=perhaps", "api_keys_enabled takes one of yes, no"),
+        ("resource_servers".into(), "name=x&identifier=https://api.example.com&preset=other", "preset takes one of default, spring"),
+        (format!("applications/{}/rotate", client.id), "overlap=60&from=then", "from takes one of now, first_use"),
+        (format!("applications/{}", client.id), "name=x", "in one way at least"),
+        (format!("organizations/{organization}/portal_link"), "user=", "choose at least one thing"),
+        (format!("organizations/{organization}/api_keys"), "name=x&expires=soon", "expires takes 1 to 3650 days, or never"),
+    ] {
+        let answer = post(&on, &session, &format!("/console/{place}"), form).await;
+        assert!(answer.status == 422 && answer.text.contains(says), "{place}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn p6_no_expiry_is_offered_that_the_organization_does_not_allow() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let page = format!("/console/organizations/{organization}/api_keys");
+    let free = get(&on, &session, &page).await.text;
+    assert!(free.contains("value=\"90\" selected") && free.contains("value=\"never\""), "{free}");
+    on.manage("PUT", &format!("/organizations/{organization}/settings"), json!({ "max_expiry_days": 45 })).await.expect(200);
+    let bound = get(&on, &session, &page).await.text;
+    assert!(bound.contains("value=\"45\" selected") && bound.contains("value=\"7\"") && bound.contains("value=\"30\""), "{bound}");
+    assert!(!bound.contains("value=\"90\"") && !bound.contains("value=\"never\""), "{bound}");
+    let made = post(&on, &session, &page, "name=x&expires=45").await;
+    assert!(made.status == 200 && made.text.contains("Copy your API key now"), "{made:?}");
+}
+
+#[tokio::test]
+async fn who_is_known_by_his_address_only_joins_another_organization() {
+    let on = Installation::new().await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    for name in ["One", "Two"] {
+        let organization = on.organization(name).await;
+        let path = format!("/console/organizations/{organization}/members");
+        let added = post(&on, &session, &path, "email=ada@example.com&role=admin").await;
+        assert_eq!(added.status, 303, "{added:?}");
+        assert!(get(&on, &session, &path).await.text.contains("ada@example.com"));
+    }
+    let users = on.manage("GET", "/user_management/users", Value::Null).await.expect(200);
+    assert_eq!(users["data"].as_array().unwrap().len(), 1, "{users}");
+}
+
+#[tokio::test]
+async fn a_key_with_few_powers_meets_no_dead_end() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let keys = on.management_key(&["organizations:read", "api_keys:read"], None).await;
+    let session = enter(&on, &keys).await;
+    let there = get(&on, &session, &format!("/console/organizations/{organization}")).await;
+    assert_eq!(there.header("location"), format!("/console/organizations/{organization}/api_keys"));
+    assert_eq!(get(&on, &session, there.header("location")).await.status, 200);
+    let name_only = on.management_key(&["organizations:read"], None).await;
+    let session = enter(&on, &name_only).await;
+    assert_eq!(get(&on, &session, &format!("/console/organizations/{organization}")).await.status, 200);
+    let refused = get(&on, &session, "/console/events").await;
+    assert!(refused.status == 403 && refused.text.contains("href=\"/console\""), "{refused:?}");
 }

@@ -27,6 +27,15 @@ impl Authority {
         self.settings(&mut tx, of).await
     }
 
+    /// In how many days a new key of this organization has to end; `None` where it need not.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn latest_expiry(&self, organization: OrganizationId) -> Result<Option<u32>, Error> {
+        let mut tx = self.database.read().await?;
+        Ok(self.settings(&mut tx, Some(organization)).await?.effective.max_expiry_days)
+    }
+
     async fn settings(&self, tx: &mut Tx, of: Option<OrganizationId>) -> Result<Settings, Error> {
         let built_in = Effective::built_in(self.deployment.api_key_prefix.clone());
         let installation = settings::find(tx, None).await?;

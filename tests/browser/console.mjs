@@ -167,18 +167,43 @@ await page.getByLabel("First name").fill("Ada");
 await page.getByRole("button", { name: "Add" }).click();
 await text(page, "ada@example.com");
 await look(page, "organization-with-a-member");
+await page.getByRole("link", { name: "Ada", exact: true }).click();
+await look(page, "member");
+await page.getByText("New API key").click();
+await page.getByRole("textbox", { name: "Name" }).fill("Ada's own");
+await page.getByRole("button", { name: "Create", exact: true }).click();
+await text(page, "Copy your API key now");
+await page.getByRole("button", { name: "Copy", exact: true }).click();
+await page.getByRole("link", { name: "I have stored it" }).click();
+
+// What his admin will see.
+await page.goto(`${organization}/members`);
+await page.getByText("Portal link").click();
+await page.locator("select[name=user]").selectOption({ label: "Ada" });
+await page.getByRole("checkbox", { name: "Its applications" }).check();
+await page.getByRole("button", { name: "Make a link" }).click();
+await text(page, "Copy the link now");
+await look(page, "portal-link-made");
+const link = await page.textContent("#secret");
+await page.getByRole("button", { name: "Copy", exact: true }).click();
+const admin = await open();
+await admin.goto(link);
+await admin.getByRole("button", { name: "Continue" }).click();
+await admin.getByRole("link", { name: "Applications" }).click();
+await text(admin, "integrations-backend-prod");
+await page.goto(`${organization}/members`);
 await page.getByRole("button", { name: /^Make a member/ }).click();
 await text(page, "Saved.");
 await registerTheRest(page);
 
 // Everything else is there, and in order.
-for (const part of ["members", "settings", "events"]) {
+for (const part of ["members", "usage", "settings", "events"]) {
   await page.goto(`${organization}/${part}`);
   await look(page, `organization-${part}`);
 }
-for (const place of ["organizations", "resource_servers", "signing_keys", "webhook_endpoints", "management_keys", "events", "sessions", ""]) {
+for (const place of ["organizations", "resource_servers", "signing_keys", "webhook_endpoints", "management_keys", "settings", "permissions/threads:read", "presets/ci", "events", "sessions", ""]) {
   await page.goto(`/console/${place}`.replace(/\/$/, ""));
-  await look(page, place || "overview");
+  await look(page, place.replaceAll(/[/:]/g, "-") || "overview");
 }
 
 // 40 names that would run if anything let them.
@@ -224,6 +249,7 @@ for (const name of payloads) assert.ok(shown.includes(name.trim()), `${name} is 
 await page.goto(`${organization}/settings`);
 await page.getByRole("link", { name: "Delete Acme" }).click();
 await look(page, "delete-organization");
+await page.getByLabel("Write its name").fill("Acme");
 await page.getByRole("button", { name: "Delete" }).click();
 await text(page, "Deleted.");
 assert.equal((await token(rotated)).status, 401);

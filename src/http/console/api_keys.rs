@@ -11,13 +11,12 @@ use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::domain::timestamp::Timestamp;
 use crate::http::pages::credentials::{
-    REVOCATION, expiry, key_cells, key_fields, key_status, reveal_key, rotation, rotation_form, shown_keys, usage,
+    KEY_COLUMNS, REVOCATION, expiry, key_cells, key_fields, key_status, reveal_key, rotation, rotation_form, shown_keys, usage,
 };
 use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table};
 
-/// G16.
-const COLUMNS: [&str; 10] = ["Name", "Key Prefix", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Usage", "Status", "Created", "Expires", ""];
 const WRITE: Power = Power::ApiKeysWrite;
+const NOW: &str = "now";
 
 pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (mut page, organization) = organizations::page(&visit, &id, "api_keys").await?;
@@ -34,21 +33,22 @@ pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Resul
     let listed = authority.list_api_keys_of_organization(visit.caller(), &id, filter, &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
     let hours = authority.uses_by_api_key(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
-    let mut table = Table::new("", &COLUMNS, "No API key yet.");
+    let mut table = Table::new("", &KEY_COLUMNS, "No API key yet.");
     table.filtered = visit.query.has("status");
     visit.search(&mut table);
     table.filters = filters;
     for key in &listed.data {
-        table.rows.push(row(&visit, key, hours.get(&key.id).cloned().unwrap_or_else(|| vec![0; 24])));
+        table.rows.push(row(&visit, key, Some(hours.get(&key.id).cloned().unwrap_or_else(|| vec![0; 24]))));
     }
     visit.turn(&mut table, &listed, &place, &["status", "search"]);
     if visit.may(WRITE) {
         let catalogue = authority.grantable(HolderKind::ApiKeyOrganization).await.map_err(|error| visit.refused(error))?;
+        let latest = authority.latest_expiry(organization.id).await.map_err(|error| visit.refused(error))?;
         page.push(Form {
             title: "New API key".into(),
             about: "A long-lived token of the organization, for quick integrations. For servers an application is better: its tokens are short-lived.".into(),
             action: visit.path(&place),
-            fields: key_fields(&catalogue),
+            fields: key_fields(&catalogue, latest),
             button: "Create".into(),
             open: listed.data.is_empty() && !visit.query.has("status"),
             ..Form::default()
@@ -58,27 +58,32 @@ pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Resul
     Ok(visit.render("organizations", page))
 }
 
-fn row(visit: &Visit, key: &ApiKey, hours: Vec<i64>) -> Vec<Cell> {
+pub fn row(visit: &Visit, key: &ApiKey, hours: Option<Vec<i64>>) -> Vec<Cell> {
     let place = visit.path(format!("api_keys/{}", key.id));
     let name = key.name.as_str();
     let mut actions = Vec::new();
     if visit.may(WRITE) && key.revoked_at.is_none() {
-        actions.push(Action::link(format!("{place}/revoke"), "Revoke", name).dangerous());
+        actions.push(Action::link(format!("{place}/revoke"), "Revoke", name).last());
     }
-    key_cells(Cell::link(place, name), key, Some(hours), visit.now(), actions)
+    key_cells(Cell::link(place, name), key, hours, visit.now(), actions)
 }
 
 pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    make(&visit, NewOwner::Organization(id), &fields).await
+}
+
+/// What the form of a new key says, for whomever it is.
+pub async fn make(visit: &Visit, owner: NewOwner, fields: &Fields) -> Result<Response, Refused> {
     let refused = |error: FieldError| visit.refused(error);
     let new = NewApiKey {
-        owner: NewOwner::Organization(id.clone()),
+        owner,
         name: Name::parse("name", fields.text("name")).map_err(refused)?,
         description: parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(refused)?,
         grant: Grant { permissions: fields.all("permissions"), preset: fields.owned("preset") },
-        expires_at: expiry(&fields, visit.now()).map_err(refused)?,
+        expires_at: expiry(fields, visit.now()).map_err(refused)?,
     };
     let (made, _) = visit.change(("api_key.create", WRITE), None, async |change| change.create_api_key(new).await).await?;
-    Ok(reveal(&visit, &made.key, &made.plain))
+    Ok(reveal(visit, &made.key, &made.plain))
 }
 
 fn reveal(visit: &Visit, key: &ApiKey, plain: &Secret) -> Response {
@@ -117,8 +122,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     let key = find(&visit, &id).await?;
     let organization = key.owner.organization_id();
     let mut page = Page::new(key.name.as_str());
-    page.trail.push(visit.link("organizations", "Organizations"));
-    page.trail.push(visit.link(format!("organizations/{organization}/api_keys"), organization.to_string()));
+    page.trail.extend(organizations::trail(&visit, organization, "/api_keys").await);
     page.push(facts(&key, visit.now()));
     if visit.may(WRITE) && key.revoked_at.is_none() {
         page.push(rotation_form(visit.path(format!("api_keys/{}/rotate", key.id))));
@@ -128,21 +132,57 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             action: visit.path(format!("api_keys/{}", key.id)),
             fields: vec![Field::name(key.name.as_str(), ""), Field::filled("description", "Description", description, "")],
             button: "Save".into(),
+            version: Some(key.version),
             ..Form::default()
         });
-        let revoke = Action::link(visit.path(format!("api_keys/{}/revoke", key.id)), "Revoke", key.name.as_str()).dangerous();
+        page.push(Form {
+            title: "Change its end".into(),
+            about: "Now is for good: it never works again, and neither do its tokens.".into(),
+            action: visit.path(format!("api_keys/{}/expire", key.id)),
+            fields: vec![ending(&visit, &key).await?],
+            button: "Save".into(),
+            version: Some(key.version),
+            ..Form::default()
+        });
+        let revoke = Action::link(visit.path(format!("api_keys/{}/revoke", key.id)), "Revoke", key.name.as_str()).last();
         page.blocks.push(Block::Actions(vec![revoke]));
     }
     Ok(visit.render("organizations", page))
 }
 
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let visit = visit.having_seen(&fields);
     let change = ApiKeyChange {
         name: Some(Name::parse("name", fields.text("name")).map_err(|error| visit.refused(error))?),
         description: Some(parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(|error| visit.refused(error))?),
     };
     visit.change(("api_key.update", WRITE), Some(&id), async |begun| begun.change_api_key(&id, change).await).await?;
     Ok(visit.done(format!("api_keys/{id}"), "saved", None))
+}
+
+/// When it may end: now, or from now as a new one may.
+async fn ending(visit: &Visit, key: &ApiKey) -> Result<Field, Refused> {
+    let latest = visit.app.authority.latest_expiry(key.owner.organization_id()).await.map_err(|error| visit.refused(error))?;
+    let mut field = Field::expiry(latest);
+    if let Field::Expiry { options, .. } = &mut field {
+        options.retain(|(value, _)| !value.is_empty());
+        options.push((NOW.into(), "Now".into()));
+    }
+    Ok(field)
+}
+
+pub async fn expire(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let visit = visit.having_seen(&fields);
+    let at = match fields.get("expires") {
+        Some(NOW) => Some(visit.now()),
+        _ => {
+            let at = expiry(&fields, visit.now())
+                .and_then(|at| at.ok_or_else(|| FieldError::new("required", "expires", "expires takes an end")));
+            at.map_err(|error| visit.refused(error))?
+        }
+    };
+    let (_, bound) = visit.change(("api_key.expire", WRITE), Some(&id), async |change| change.expire_api_key(&id, at).await).await?;
+    Ok(visit.done(format!("api_keys/{id}"), "saved", bound.as_ref()))
 }
 
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
@@ -170,6 +210,7 @@ pub async fn confirm_revocation(visit: Visit, Path(id): Path<String>) -> Result<
         action: visit.path(format!("api_keys/{id}/revoke")),
         button: "Revoke",
         back: visit.path(format!("organizations/{}/api_keys", key.owner.organization_id())),
+        ..Question::default()
     };
     Ok(visit.render("organizations", question.page()))
 }

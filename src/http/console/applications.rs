@@ -4,7 +4,7 @@ use axum::response::Response;
 
 use super::client_secrets;
 use super::organizations;
-use super::settings::{limits, quota_blocks};
+use super::token_quotas;
 use super::visit::Visit;
 use crate::authority::token_quotas::QuotaOf;
 use crate::domain::api_key::Grant;
@@ -19,14 +19,19 @@ use crate::http::pages::credentials::{application_fields, application_status, ro
 use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table, permission_checks, short};
 
 const WRITE: Power = Power::ApplicationsWrite;
+/// How it may present its secret (RFC 6749 §2.3.1).
+const METHODS: [(&str, &str, ClientAuthenticationMethod); 2] = [
+    ("client_secret_basic", "It may present its secret in the Authorization header", ClientAuthenticationMethod::Basic),
+    ("client_secret_post", "It may present its secret in the form", ClientAuthenticationMethod::Post),
+];
 
-pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+pub async fn list_of_organization(visit: Visit, id: String) -> Result<Response, Refused> {
     let (mut page, organization) = organizations::page(&visit, &id, "").await?;
     let (authority, id) = (&visit.app.authority, organization.id.to_string());
     let listed = authority.list_applications(visit.caller(), Some(&id), visit.query.get("search"), &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
     let hours = authority.tokens_by_application(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
-    let columns = ["Name", "Client ID", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Usage", "Status", "Created", ""];
+    let columns = ["Name", "Client ID", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created", ""];
     let mut table = Table::new("", &columns, "No application yet. Make one: its client ID and secret obtain short-lived tokens.");
     for application in &listed.data {
         let place = visit.path(format!("applications/{}", application.id));
@@ -36,8 +41,7 @@ pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Resul
             Cell::code(application.client_id.to_string()),
             Cell::text(short(&application.scope.to_string(), 60)),
             Cell::Time(application.last_used_at, "never"),
-            usage(application.usage),
-            Cell::Spark(hours.get(&application.id).cloned().unwrap_or_else(|| vec![0; 24])),
+            Cell::Usage(application.usage, Some(hours.get(&application.id).cloned().unwrap_or_else(|| vec![0; 24]))),
             Cell::Chip(application_status(application)),
             Cell::Time(Some(application.created_at), ""),
             Cell::Actions(vec![Action::link(place, "Open", name)]),
@@ -100,10 +104,8 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     let application = find(&visit, &id).await?;
     let secrets = client_secrets::list(&visit, &id).await?;
     let (authority, now) = (&visit.app.authority, visit.now());
-    let organization = application.organization_id.to_string();
     let mut page = Page::new(application.name.as_str());
-    page.trail.push(visit.link("organizations", "Organizations"));
-    page.trail.push(visit.link(format!("organizations/{organization}"), organization));
+    page.trail.extend(organizations::trail(&visit, application.organization_id, "").await);
     page.push(facts(&application));
     let id = application.id.to_string();
     let name = application.name.as_str();
@@ -122,7 +124,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             title: "Add a secret".into(),
             about: "Beside those there are, which go on working: up to five at a time.".into(),
             action: visit.path(format!("applications/{id}/client_secrets")),
-            fields: vec![Field::text("name", "Name", "deploy-2026", ""), Field::expiry()],
+            fields: vec![Field::text("name", "Name", "deploy-2026", ""), Field::expiry(None)],
             button: "Add".into(),
             ..Form::default()
         });
@@ -130,21 +132,38 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
         let held: Vec<String> = application.scope.iter().map(|token| token.as_str().to_owned()).collect();
         let ttl = application.access_token_ttl.map_or_else(String::new, |seconds| seconds.to_string());
         page.push(Form {
-            title: "Change name and scopes".into(),
+            title: "Change name, scopes and more".into(),
             action: visit.path(format!("applications/{id}")),
             fields: vec![
                 Field::name(name, ""),
+                Field::filled("description", "Description", application.description.clone().unwrap_or_default(), ""),
                 permission_checks(&catalogue, &held),
                 Field::filled("access_token_ttl", "Lifetime of its tokens, seconds", ttl, "300"),
-            ],
+                Field::Text {
+                    name: "resources",
+                    label: "Resource servers",
+                    value: application.resources.clone().unwrap_or_default().join(" "),
+                    placeholder: "https://api.example.com",
+                    required: false,
+                    hint: "Their identifiers, with spaces between them; any where nothing is said.",
+                },
+            ]
+            .into_iter()
+            .chain(METHODS.map(|(name, label, method)| Field::Tick {
+                name,
+                label,
+                on: application.token_endpoint_auth_methods.contains(&method),
+            }))
+            .collect(),
             button: "Save".into(),
+            version: Some(application.version),
             ..Form::default()
         });
     }
     if visit.may(Power::SettingsRead) {
         let quota = authority.find_token_quota(visit.caller(), QuotaOf::Application(&id)).await.map_err(|error| visit.refused(error))?;
         let changeable = visit.may(Power::SettingsWrite) && visit.caller().demand_installation().is_ok();
-        page.blocks.extend(quota_blocks(&quota, visit.path(format!("applications/{id}/token_quota")), changeable));
+        page.blocks.extend(token_quotas::blocks(&quota, visit.path(format!("applications/{id}/token_quota")), changeable));
     }
     if visit.may(WRITE) {
         let place = |what: &str| visit.path(format!("applications/{id}/{what}"));
@@ -155,7 +174,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
         page.blocks.push(Block::Actions(vec![
             switch,
             Action::link(place("revoke_tokens"), "Revoke its tokens", name).dangerous(),
-            Action::link(place("delete"), "Delete", name).dangerous(),
+            Action::link(place("delete"), "Delete", name).last(),
         ]));
     }
     Ok(visit.render("organizations", page))
@@ -168,6 +187,7 @@ fn facts(application: &Application) -> Facts {
             ("Client ID".into(), Cell::code(application.client_id.to_string())),
             ("Status".into(), Cell::Chip(application_status(application))),
             ("Scopes".into(), Cell::text(application.scope.to_string())),
+            ("Description".into(), Cell::text(application.description.clone().unwrap_or_default())),
             ("Last Used".into(), Cell::Time(application.last_used_at, "never")),
             ("From".into(), Cell::text(application.last_used_ip.clone().unwrap_or_default())),
             ("24 h / 7 d / 30 d".into(), usage(application.usage)),
@@ -178,22 +198,28 @@ fn facts(application: &Application) -> Facts {
 }
 
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let visit = visit.having_seen(&fields);
+    let refused = |error: FieldError| visit.refused(error);
+    let resources: Vec<_> = fields.text("resources").split_whitespace().map(str::to_owned).collect();
+    let methods: Vec<_> = METHODS.into_iter().filter(|(name, _, _)| fields.has(name)).map(|(_, _, method)| method).collect();
+    if methods.is_empty() {
+        return Err(refused(FieldError::new(
+            "required",
+            "token_endpoint_auth_methods",
+            "an application presents its secret in one way at least",
+        )));
+    }
     let change = ApplicationChange {
-        name: Some(Name::parse("name", fields.text("name")).map_err(|error| visit.refused(error))?),
+        name: Some(Name::parse("name", fields.text("name")).map_err(refused)?),
+        description: Some(parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(refused)?),
         grant: Some(Grant { permissions: fields.all("permissions"), preset: None }),
-        access_token_ttl: Some(lifetime(&fields).map_err(|error| visit.refused(error))?),
-        ..ApplicationChange::default()
+        access_token_ttl: Some(lifetime(&fields).map_err(refused)?),
+        resources: Some(Some(resources).filter(|resources| !resources.is_empty())),
+        token_endpoint_auth_methods: Some(methods),
     };
     let update = ("connect_application.update", WRITE);
     let (_, bound) = visit.change(update, Some(&id), async |begun| begun.change_application(&id, change).await).await?;
     Ok(visit.done(format!("applications/{id}"), "saved", bound.as_ref()))
-}
-
-pub async fn change_quota(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let change = limits(&fields).map_err(|error| visit.refused(error))?;
-    let update = ("token_quota.update", Power::SettingsWrite);
-    visit.change(update, Some(&id), async |begun| begun.change_token_quota(QuotaOf::Application(&id), change).await).await?;
-    Ok(visit.done(format!("applications/{id}"), "saved", None))
 }
 
 /// What stops, for the page before it does.
@@ -220,6 +246,7 @@ async fn question(visit: &Visit, id: &str, verb: &'static str, text: &str, place
         action: visit.path(format!("applications/{id}/{place}")),
         button: verb,
         back: visit.path(format!("applications/{id}")),
+        ..Question::default()
     };
     Ok(visit.render("organizations", question.page()))
 }

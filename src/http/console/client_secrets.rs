@@ -32,7 +32,7 @@ pub fn table(visit: &Visit, application: &str, secrets: &[ClientSecret], now: Ti
     for secret in secrets {
         let named = secret.name.as_ref().map_or_else(|| secret.secret_hint.clone(), |name| name.as_str().to_owned());
         let delete = visit.path(format!("applications/{application}/client_secrets/{}/delete", secret.id));
-        let actions = if visit.may(WRITE) { vec![Action::link(delete, "Remove", &named).dangerous()] } else { Vec::new() };
+        let actions = if visit.may(WRITE) { vec![Action::link(delete, "Remove", &named).last()] } else { Vec::new() };
         let cells = [Cell::text(named)].into_iter().chain(secret_cells(secret, now));
         table.rows.push(cells.chain([Cell::Actions(actions)]).collect());
     }
@@ -83,6 +83,7 @@ pub async fn confirm_deletion(visit: Visit, Path((id, secret)): Path<(String, St
         action: visit.path(format!("applications/{id}/client_secrets/{secret}/delete")),
         button: "Remove",
         back: visit.path(format!("applications/{id}")),
+        ..Question::default()
     };
     Ok(visit.render("organizations", question.page()))
 }

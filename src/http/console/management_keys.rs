@@ -17,7 +17,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     let mut table = Table::new("", &["Name", "Ends with", "May", "Organization", "Last Used", "Created", ""], "No key.");
     for key in &listed.data {
         let name = key.name.as_str();
-        let delete = Action::link(visit.path(format!("management_keys/{}/delete", key.id)), "Delete", name).dangerous();
+        let delete = Action::link(visit.path(format!("management_keys/{}/delete", key.id)), "Delete", name).last();
         table.rows.push(vec![
             Cell::text(name),
             Cell::code(format!("…{}", key.key_hint)),
@@ -68,6 +68,7 @@ pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
     let mut page = Page::new(made.key.name.as_str());
     page.push(Reveal {
         text: "Copy the management key now — it will not be shown again",
+        called: "Management key",
         client_id: None,
         secret: made.plain.expose().to_owned(),
         dotenv: format!("MANAGEMENT_KEY={}\n", made.plain.expose()),
@@ -98,6 +99,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
         action: visit.path(format!("management_keys/{id}/delete")),
         button: "Delete",
         back: visit.path("management_keys"),
+        ..Question::default()
     };
     Ok(visit.render("management_keys", question.page()))
 }

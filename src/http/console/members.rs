@@ -1,18 +1,29 @@
-//! The members of an organization: who may make keys and applications in your product, and whose personal keys there are.
+//! The members of an organization: who may make keys and applications in your product.
 use axum::extract::Path;
 use axum::response::Response;
 
-use super::organizations;
 use super::visit::Visit;
+use super::{organizations, portal_links};
+use crate::authority::error::Error;
 use crate::domain::management_key::Power;
 use crate::domain::membership::{Membership, MembershipFilter, MembershipStatus, NewMembership, Role};
 use crate::domain::metadata::Metadata;
+use crate::domain::page::{Order, PageRequest};
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, MAX_NAME, parse_optional};
-use crate::domain::user::{Email, NewUser};
+use crate::domain::user::{Email, NewUser, User};
 use crate::http::pages::{Action, Cell, Chip, Field, Fields, Form, Refused, Table, Tone};
 
-const WRITE: Power = Power::MembershipsWrite;
+pub const WRITE: Power = Power::MembershipsWrite;
+const CREATE_USER: (&str, Power) = ("user.create", Power::UsersWrite);
+const JOIN: (&str, Power) = ("organization_membership.create", WRITE);
 const ROLES: [(&str, &str); 2] = [("admin", "admin: may make keys and applications"), ("member", "member")];
+
+pub fn status(membership: &Membership) -> Chip {
+    match membership.status {
+        MembershipStatus::Active => Chip { tone: Tone::Good, text: "Active" },
+        MembershipStatus::Inactive => Chip { tone: Tone::Plain, text: "Left" },
+    }
+}
 
 pub async fn list(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (mut page, organization) = organizations::page(&visit, &id, "members").await?;
@@ -22,14 +33,24 @@ pub async fn list(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     let listed = listed.map_err(|error| visit.refused(error))?;
     let mut table = Table::new("", &["Name", "Email", "Role", "Status", "Since", ""], "No members yet.");
     for membership in &listed.data {
-        table.rows.push(row(&visit, membership));
+        let place = visit.path(format!("members/{}", membership.id));
+        table.rows.push(vec![
+            Cell::link(place, membership.user.display_name()),
+            Cell::text(membership.user.email.as_str()),
+            Cell::text(membership.role.slug.name()),
+            Cell::Chip(status(membership)),
+            Cell::Time(Some(membership.created_at), ""),
+            Cell::Actions(if visit.may(WRITE) { actions(&visit, membership) } else { Vec::new() }),
+        ]);
     }
     let place = format!("organizations/{}/members", organization.id);
     visit.turn(&mut table, &listed, &place, &[]);
     if visit.may(WRITE) && visit.may(Power::UsersWrite) && visit.caller().demand_installation().is_ok() {
         page.push(Form {
             title: "New member".into(),
-            about: "A user your product knows by another id keeps it: put it into External ID.".into(),
+            about:
+                "A user your product knows by another id keeps it: put it into External ID. Who is known by his address already only joins."
+                    .into(),
             action: visit.path(&place),
             fields: vec![
                 Field::required("email", "Email", "ada@example.com", ""),
@@ -43,61 +64,68 @@ pub async fn list(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             ..Form::default()
         });
     }
+    if visit.may(Power::ApiKeysWrite) || visit.may(Power::ApplicationsWrite) {
+        let admins = listed.data.iter().filter(|one| one.status == MembershipStatus::Active && one.role.slug == Role::Admin);
+        let users = admins.map(|admin| (admin.user_id.to_string(), admin.user.display_name())).collect();
+        page.push(portal_links::form(&visit, &organization.id.to_string(), users));
+    }
     page.push(table);
     Ok(visit.render("organizations", page))
 }
 
-fn row(visit: &Visit, membership: &Membership) -> Vec<Cell> {
-    let (id, name) = (membership.id, membership.user.display_name());
-    let active = membership.status == MembershipStatus::Active;
-    let status = if active { Chip { tone: Tone::Good, text: "Active" } } else { Chip { tone: Tone::Plain, text: "Left" } };
-    let mut actions = Vec::new();
-    if visit.may(WRITE) {
-        let place = |what: &str| visit.path(format!("members/{id}/{what}"));
-        if active && membership.role.slug == Role::Admin {
-            actions.push(Action::post(place("member"), "Make a member", &name));
+/// What can be done about a membership.
+pub fn actions(visit: &Visit, membership: &Membership) -> Vec<Action> {
+    let name = membership.user.display_name();
+    let place = |what: &str| visit.path(format!("members/{}/{what}", membership.id));
+    match (membership.status, membership.role.slug) {
+        (MembershipStatus::Inactive, _) => vec![Action::post(place("reactivate"), "Reactivate", &name)],
+        (MembershipStatus::Active, role) => {
+            let other = match role {
+                Role::Admin => Action::post(place("member"), "Make a member", &name),
+                Role::Member => Action::post(place("admin"), "Make an admin", &name),
+            };
+            vec![other, Action::post(place("deactivate"), "Deactivate", &name).dangerous()]
         }
-        if active && membership.role.slug == Role::Member {
-            actions.push(Action::post(place("admin"), "Make an admin", &name));
-        }
-        actions.push(if active {
-            Action::post(place("deactivate"), "Deactivate", &name).dangerous()
-        } else {
-            Action::post(place("reactivate"), "Reactivate", &name)
-        });
     }
-    vec![
-        Cell::text(name),
-        Cell::text(membership.user.email.as_str()),
-        Cell::text(membership.role.slug.name()),
-        Cell::Chip(status),
-        Cell::Time(Some(membership.created_at), ""),
-        Cell::Actions(actions),
-    ]
 }
 
-/// A user, and his membership: two changes, as they are in the API.
+/// Who has this address already.
+async fn known(visit: &Visit, email: &Email) -> Result<Option<User>, Refused> {
+    if !visit.may(Power::UsersRead) {
+        return Ok(None);
+    }
+    let one = PageRequest { limit: 1, order: Order::Descending, cursor: None };
+    let found = visit.app.authority.list_users(visit.caller(), Some(email.as_str()), None, &one).await;
+    Ok(found.map_err(|error| visit.refused(error))?.data.into_iter().next())
+}
+
+/// A user, unless there is one, and his membership: two changes, as they are in the API.
 pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    visit.demand_for(("user.create", Power::UsersWrite)).await?;
-    visit.demand_for(("organization_membership.create", WRITE)).await?;
+    visit.demand_for(CREATE_USER).await?;
+    visit.demand_for(JOIN).await?;
     let refused = |error: FieldError| visit.refused(error);
     let text = |name: &'static str, most: usize| parse_optional(name, fields.get(name), most).map_err(refused);
     let (_, organization) = organizations::page(&visit, &id, "members").await?;
     let role = Role::parse(fields.text("role")).map_err(refused)?;
-    let new = NewUser {
-        email: Email::parse(fields.text("email")).map_err(refused)?,
-        email_verified: false,
-        first_name: text("first_name", MAX_NAME)?,
-        last_name: text("last_name", MAX_NAME)?,
-        name: None,
-        locale: None,
-        external_id: text("external_id", MAX_EXTERNAL_ID)?,
-        metadata: Metadata::default(),
+    let email = Email::parse(fields.text("email")).map_err(refused)?;
+    let user = match known(&visit, &email).await? {
+        Some(user) => user,
+        None => {
+            let new = NewUser {
+                email,
+                email_verified: false,
+                first_name: text("first_name", MAX_NAME)?,
+                last_name: text("last_name", MAX_NAME)?,
+                name: None,
+                locale: None,
+                external_id: text("external_id", MAX_EXTERNAL_ID)?,
+                metadata: Metadata::default(),
+            };
+            visit.change(CREATE_USER, None, async |change| change.register_user(new).await).await?.0
+        }
     };
-    let (user, _) = visit.change(("user.create", Power::UsersWrite), None, async |change| change.register_user(new).await).await?;
     let new = NewMembership { user_id: user.id, organization_id: organization.id, role };
-    let join = ("organization_membership.create", WRITE);
-    visit.change(join, None, async |change| change.add_membership(new).await).await?;
+    visit.change(JOIN, None, async |change| change.add_membership(new).await).await?;
     Ok(visit.done(format!("organizations/{}/members", organization.id), "made", None))
 }
 
@@ -105,17 +133,15 @@ pub async fn change(visit: Visit, Path((id, what)): Path<(String, String)>) -> R
     let target = Some(id.as_str());
     let changed = match what.as_str() {
         "deactivate" => {
-            visit
-                .change(("organization_membership.deactivate", WRITE), target, async |change| change.deactivate_membership(&id).await)
-                .await
+            let deactivate = ("organization_membership.deactivate", WRITE);
+            visit.change(deactivate, target, async |change| change.deactivate_membership(&id).await).await
         }
         "reactivate" => {
-            visit
-                .change(("organization_membership.reactivate", WRITE), target, async |change| change.reactivate_membership(&id).await)
-                .await
+            let reactivate = ("organization_membership.reactivate", WRITE);
+            visit.change(reactivate, target, async |change| change.reactivate_membership(&id).await).await
         }
         role => {
-            let role = Role::parse(role).map_err(|error| visit.refused(error))?;
+            let role = Role::parse(role).map_err(|_role| visit.refused(Error::NotFound("page")))?;
             visit.change(("organization_membership.update", WRITE), target, async |change| change.change_role(&id, Some(role)).await).await
         }
     };

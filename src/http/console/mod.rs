@@ -5,14 +5,19 @@ mod client_secrets;
 mod door;
 mod events;
 mod management_keys;
+mod member;
 mod members;
 mod organizations;
 mod overview;
 mod permissions;
+mod portal_links;
+mod presets;
 mod resource_servers;
 mod sessions;
 mod settings;
 mod signing_keys;
+mod token_quotas;
+mod usage;
 mod visit;
 mod webhooks;
 
@@ -33,19 +38,25 @@ pub fn routes(base: &str) -> Router<Arc<App>> {
         .route("/console/sign_out", post(door::sign_out))
         .route("/console/confirm", get(door::confirm_page).post(door::confirm))
         .route("/console/organizations", get(organizations::list).post(organizations::create))
-        .route("/console/organizations/{id}", get(applications::list_of_organization).post(organizations::update))
+        .route("/console/organizations/{id}", get(organizations::show).post(organizations::update))
         .route("/console/organizations/{id}/applications", post(applications::create))
         .route("/console/organizations/{id}/api_keys", get(api_keys::list_of_organization).post(api_keys::create))
         .route("/console/organizations/{id}/members", get(members::list).post(members::create))
+        .route("/console/organizations/{id}/portal_link", post(portal_links::create))
+        .route("/console/members/{id}", get(member::show).post(member::update))
+        .route("/console/members/{id}/api_keys", post(member::create_key))
+        .route("/console/members/{id}/delete", get(member::confirm_removal).post(member::remove))
+        .route("/console/members/{id}/delete_user", get(member::confirm_deletion_of_user).post(member::delete_user))
         .route("/console/members/{id}/{what}", post(members::change))
+        .route("/console/organizations/{id}/usage", get(usage::show))
         .route("/console/organizations/{id}/settings", get(settings::show).post(settings::update))
-        .route("/console/organizations/{id}/token_quota", post(settings::change_quota))
+        .route("/console/organizations/{id}/token_quota", post(token_quotas::change_of_organization))
         .route("/console/organizations/{id}/events", get(events::of_organization))
         .route("/console/organizations/{id}/suspend", get(organizations::confirm_suspension).post(organizations::suspend))
         .route("/console/organizations/{id}/reactivate", post(organizations::reactivate))
         .route("/console/organizations/{id}/delete", get(organizations::confirm_deletion).post(organizations::delete))
         .route("/console/applications/{id}", get(applications::show).post(applications::update))
-        .route("/console/applications/{id}/token_quota", post(applications::change_quota))
+        .route("/console/applications/{id}/token_quota", post(token_quotas::change_of_application))
         .route("/console/applications/{id}/client_secrets", post(client_secrets::create))
         .route("/console/applications/{id}/rotate", post(client_secrets::rotate))
         .route("/console/applications/{id}/cancel_rotation", post(client_secrets::cancel))
@@ -58,12 +69,15 @@ pub fn routes(base: &str) -> Router<Arc<App>> {
             get(client_secrets::confirm_deletion).post(client_secrets::delete),
         )
         .route("/console/api_keys/{id}", get(api_keys::show).post(api_keys::update))
+        .route("/console/api_keys/{id}/expire", post(api_keys::expire))
         .route("/console/api_keys/{id}/rotate", post(api_keys::rotate))
         .route("/console/api_keys/{id}/revoke", get(api_keys::confirm_revocation).post(api_keys::revoke))
         .route("/console/permissions", get(permissions::list).post(permissions::create))
+        .route("/console/permissions/{slug}", get(permissions::show).post(permissions::update))
         .route("/console/permissions/{slug}/delete", get(permissions::confirm_deletion).post(permissions::delete))
-        .route("/console/presets", post(permissions::create_preset))
-        .route("/console/presets/{slug}/delete", get(permissions::confirm_preset_deletion).post(permissions::delete_preset))
+        .route("/console/presets", post(presets::create))
+        .route("/console/presets/{slug}", get(presets::show).post(presets::update))
+        .route("/console/presets/{slug}/delete", get(presets::confirm_deletion).post(presets::delete))
         .route("/console/resource_servers", get(resource_servers::list).post(resource_servers::create))
         .route("/console/resource_servers/{id}", get(resource_servers::show).post(resource_servers::update))
         .route("/console/resource_servers/{id}/delete", get(resource_servers::confirm_deletion).post(resource_servers::delete))
@@ -76,6 +90,7 @@ pub fn routes(base: &str) -> Router<Arc<App>> {
         .route("/console/webhook_endpoints/{id}/delete", get(webhooks::confirm_deletion).post(webhooks::delete))
         .route("/console/management_keys", get(management_keys::list).post(management_keys::create))
         .route("/console/management_keys/{id}/delete", get(management_keys::confirm_deletion).post(management_keys::delete))
+        .route("/console/settings", get(settings::show_of_installation).post(settings::update_of_installation))
         .route("/console/events", get(events::list))
         .route("/console/sessions", get(sessions::list))
         .route("/console/sessions/{id}/end", post(sessions::end))

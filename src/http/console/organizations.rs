@@ -1,13 +1,15 @@
 //! Organizations: the list, and what is the same on every page of one.
 use axum::extract::Path;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 
+use super::applications;
 use super::visit::Visit;
+use crate::domain::id::OrganizationId;
 use crate::domain::management_key::Power;
 use crate::domain::metadata::Metadata;
 use crate::domain::organization::{NewOrganization, Organization, OrganizationChange, OrganizationStatus};
-use crate::domain::text::{MAX_EXTERNAL_ID, Name, parse_optional};
-use crate::http::pages::{Block, Cell, Chip, Facts, Field, Fields, Form, Page, Question, Refused, Table, Tone};
+use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, Name, parse_optional};
+use crate::http::pages::{Block, Cell, Chip, Facts, Field, Fields, Form, Link, Page, Question, Refused, Table, Tone};
 
 const CREATE: (&str, Power) = ("organization.create", Power::OrganizationsWrite);
 const UPDATE: (&str, Power) = ("organization.update", Power::OrganizationsWrite);
@@ -67,19 +69,41 @@ pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
     Ok(visit.done(format!("organizations/{}", organization.id), "made", None))
 }
 
+/// What there is of an organization, and who may see it.
+const PARTS: [(&str, &str, Power); 6] = [
+    ("", "Applications", Power::ApplicationsRead),
+    ("/api_keys", "API Keys", Power::ApiKeysRead),
+    ("/members", "Members", Power::MembershipsRead),
+    ("/usage", "Usage", Power::ApplicationsRead),
+    ("/settings", "Settings", Power::SettingsRead),
+    ("/events", "Events", Power::EventsRead),
+];
+
+/// The applications, or for who may not see them the first part that he may.
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    match PARTS.into_iter().find(|(_, _, power)| visit.may(*power)) {
+        Some(("", _, _)) => applications::list_of_organization(visit, id).await,
+        Some((place, _, _)) => Ok(Redirect::to(&visit.path(format!("organizations/{id}{place}"))).into_response()),
+        None => {
+            let (page, _) = page(&visit, &id, "").await?;
+            Ok(visit.render("organizations", page))
+        }
+    }
+}
+
+/// The way back to it from a page of something it has.
+pub async fn trail(visit: &Visit, id: OrganizationId, part: &str) -> [Link; 2] {
+    let found = visit.app.authority.find_organization(visit.caller(), &id.to_string()).await;
+    let name = found.map_or_else(|_| id.to_string(), |organization| organization.name.as_str().to_owned());
+    [visit.link("organizations", "Organizations"), visit.link(format!("organizations/{id}{part}"), name)]
+}
+
 /// The head of every page of one organization.
 pub async fn page(visit: &Visit, id: &str, part: &str) -> Result<(Page, Organization), Refused> {
     let organization = visit.app.authority.find_organization(visit.caller(), id).await.map_err(|error| visit.refused(error))?;
     let mut page = Page::new(organization.name.as_str());
     page.trail.push(visit.link("organizations", "Organizations"));
-    let parts = [
-        ("", "Applications", Power::ApplicationsRead),
-        ("/api_keys", "API Keys", Power::ApiKeysRead),
-        ("/members", "Members", Power::MembershipsRead),
-        ("/settings", "Settings", Power::SettingsRead),
-        ("/events", "Events", Power::EventsRead),
-    ];
-    let seen = parts.into_iter().filter(|(_, _, power)| visit.may(*power));
+    let seen = PARTS.into_iter().filter(|(_, _, power)| visit.may(*power));
     let tabs = seen.map(|(place, text, _)| {
         let mut tab = visit.link(format!("organizations/{}{place}", organization.id), text);
         if place.trim_start_matches('/') == part {
@@ -94,6 +118,7 @@ pub async fn page(visit: &Visit, id: &str, part: &str) -> Result<(Page, Organiza
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     let name = Name::parse("name", fields.text("name")).map_err(|error| visit.refused(error))?;
     let external_id = parse_optional("external_id", fields.get("external_id"), MAX_EXTERNAL_ID).map_err(|error| visit.refused(error))?;
+    let visit = visit.having_seen(&fields);
     let change = OrganizationChange { name: Some(name), external_id: Some(external_id), metadata: None };
     visit.change(UPDATE, Some(&id), async |begun| begun.change_organization(&id, change).await).await?;
     Ok(visit.done(format!("organizations/{id}/settings"), "saved", None))
@@ -121,6 +146,7 @@ pub async fn confirm_suspension(visit: Visit, Path(id): Path<String>) -> Result<
         action: visit.path(format!("organizations/{id}/suspend")),
         button: "Suspend",
         back: visit.path(format!("organizations/{id}/settings")),
+        ..Question::default()
     };
     Ok(visit.render("organizations", question.page()))
 }
@@ -145,6 +171,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
         title: format!("Delete {}?", organization.name.as_str()),
         text: "Everything of it goes at once: applications, secrets, keys, members and tokens. It cannot be brought back.",
         facts,
+        asks: vec![Field::required("name", "Write its name", "", "So that it is not another one.")],
         action: visit.path(format!("organizations/{id}/delete")),
         button: "Delete",
         back: visit.path(format!("organizations/{id}/settings")),
@@ -152,8 +179,14 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
     Ok(visit.render("organizations", question.page()))
 }
 
-pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+/// Case 263: by its name, too.
+pub async fn delete(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     visit.demand_confirmed(&format!("organizations/{id}/delete"))?;
+    let (_, organization) = self::page(&visit, &id, "settings").await?;
+    if fields.text("name") != organization.name.as_str().trim() {
+        let message = format!("name takes the name of the organization, {}, and nothing was deleted", organization.name.as_str());
+        return Err(visit.refused(FieldError::new("invalid_value", "name", message)));
+    }
     let delete = ("organization.delete", Power::OrganizationsWrite);
     let (_, bound) = visit.change(delete, Some(&id), async |change| change.delete_organization(&id).await).await?;
     Ok(visit.done("organizations", "deleted", bound.as_ref()))

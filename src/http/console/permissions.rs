@@ -1,13 +1,14 @@
-//! The permission catalogue and its presets.
+//! The permission catalogue: what can be granted, and to whom.
 use axum::extract::Path;
 use axum::response::Response;
 
+use super::presets;
 use super::visit::Visit;
 use crate::authority::error::Error;
 use crate::domain::management_key::Power;
-use crate::domain::permission::{HolderKind, NewPermission, NewPreset, Slug};
+use crate::domain::permission::{HolderKind, NewPermission, PermissionChange, Slug};
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::{Action, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table, permission_checks};
+use crate::http::pages::{Action, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table};
 
 const WRITE: Power = Power::PermissionsWrite;
 
@@ -18,23 +19,12 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     let mut table = Table::new("Catalogue", &["Slug", "Name", "Description", "For", ""], "The catalogue is empty: say what your API has.");
     for permission in catalogue.resources.iter().flat_map(|group| &group.permissions) {
         let slug = permission.slug.as_str();
-        let delete = Action::link(visit.path(format!("permissions/{slug}/delete")), "Delete", slug).dangerous();
+        let delete = Action::link(visit.path(format!("permissions/{slug}/delete")), "Delete", slug).last();
         table.rows.push(vec![
-            Cell::code(slug),
+            Cell::link(visit.path(format!("permissions/{slug}")), slug),
             Cell::text(permission.name.as_str()),
             Cell::text(permission.description.clone().unwrap_or_default()),
             Cell::text(permission.resource_server.clone().unwrap_or_else(|| "every resource server".into())),
-            Cell::Actions(if writes { vec![delete] } else { Vec::new() }),
-        ]);
-    }
-    let mut presets = Table::new("Presets", &["Slug", "Name", "Scopes", ""], "No preset: one selects several permissions at once.");
-    for preset in &catalogue.presets {
-        let slug = preset.slug.as_str();
-        let delete = Action::link(visit.path(format!("presets/{slug}/delete")), "Delete", slug).dangerous();
-        presets.rows.push(vec![
-            Cell::code(slug),
-            Cell::text(preset.name.as_str()),
-            Cell::text(preset.permissions.to_string()),
             Cell::Actions(if writes { vec![delete] } else { Vec::new() }),
         ]);
     }
@@ -46,27 +36,23 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
                 Field::required("slug", "Slug", "threads:read", "resource:action, as it stands in a token's scope."),
                 Field::name("", "Read threads"),
                 Field::text("description", "Description", "List and fetch threads", ""),
-            ],
+                Field::text(
+                    "resource_server",
+                    "Only for the resource server",
+                    "https://api.example.com",
+                    "Its identifier; any where nothing is said.",
+                ),
+            ]
+            .into_iter()
+            .chain(kinds(&HolderKind::ALL))
+            .collect(),
             button: "Create".into(),
             open: catalogue.resources.is_empty(),
             ..Form::default()
         });
     }
     page.push(table);
-    if writes && !catalogue.resources.is_empty() {
-        page.push(Form {
-            title: "New preset".into(),
-            action: visit.path("presets"),
-            fields: vec![
-                Field::required("slug", "Slug", "ci", ""),
-                Field::name("", "CI pipeline"),
-                permission_checks(&crate::domain::permission::PermissionCatalogue { presets: Vec::new(), ..catalogue }, &[]),
-            ],
-            button: "Create".into(),
-            ..Form::default()
-        });
-    }
-    page.push(presets);
+    page.blocks.extend(presets::blocks(&visit, catalogue, writes));
     Ok(visit.render("permissions", page))
 }
 
@@ -76,55 +62,87 @@ pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
         slug: Slug::parse(fields.text("slug")).map_err(refused)?,
         name: Name::parse("name", fields.text("name")).map_err(refused)?,
         description: parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(refused)?,
-        resource_server: None,
-        grantable_to: HolderKind::ALL.to_vec(),
+        resource_server: fields.owned("resource_server"),
+        grantable_to: chosen_kinds(&fields).map_err(refused)?,
     };
     visit.change(("permission.create", WRITE), None, async |change| change.add_permission(new).await).await?;
     Ok(visit.done("permissions", "made", None))
 }
 
-pub async fn create_preset(visit: Visit, fields: Fields) -> Result<Response, Refused> {
-    let refused = |error: FieldError| visit.refused(error);
-    let new = NewPreset {
-        slug: Slug::parse(fields.text("slug")).map_err(refused)?,
-        name: Name::parse("name", fields.text("name")).map_err(refused)?,
-        description: None,
-        permissions: fields.all("permissions"),
-    };
-    visit.change(("permission_preset.create", WRITE), None, async |change| change.add_preset(new).await).await?;
-    Ok(visit.done("permissions", "made", None))
+pub async fn show(visit: Visit, Path(slug): Path<String>) -> Result<Response, Refused> {
+    let permission = visit.app.authority.find_permission(visit.caller(), &slug).await.map_err(|error| visit.refused(error))?;
+    let kinds_held = permission.grantable_to.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+    let description = permission.description.clone().unwrap_or_default();
+    let mut page = Page::new(permission.slug.as_str());
+    page.trail.push(visit.link("permissions", "Permissions"));
+    page.push(Facts {
+        title: String::new(),
+        rows: vec![
+            ("Name".into(), Cell::text(permission.name.as_str())),
+            ("Description".into(), Cell::text(description.clone())),
+            ("For".into(), Cell::text(permission.resource_server.clone().unwrap_or_else(|| "every resource server".into()))),
+            ("Can be granted to".into(), Cell::text(kinds_held)),
+            ("Created".into(), Cell::Time(Some(permission.created_at), "")),
+        ],
+    });
+    if visit.may(WRITE) && visit.caller().demand_installation().is_ok() {
+        page.push(Form {
+            title: "Change".into(),
+            action: visit.path(format!("permissions/{slug}")),
+            fields: [Field::name(permission.name.as_str(), ""), Field::filled("description", "Description", description, "")]
+                .into_iter()
+                .chain(kinds(&permission.grantable_to))
+                .collect(),
+            button: "Save".into(),
+            version: Some(permission.version),
+            ..Form::default()
+        });
+    }
+    Ok(visit.render("permissions", page))
 }
 
-fn question<'a>(visit: &Visit, slug: &str, kind: &str, text: &'a str) -> Question<'a> {
-    Question {
-        title: format!("Delete {slug}?"),
-        text,
-        facts: Facts::default(),
-        action: visit.path(format!("{kind}/{slug}/delete")),
-        button: "Delete",
-        back: visit.path("permissions"),
-    }
+/// Who can be granted it.
+fn kinds(on: &[HolderKind]) -> impl Iterator<Item = Field> {
+    let label = |kind| match kind {
+        HolderKind::ApiKeyOrganization => "Can be granted to an organization's own API keys",
+        HolderKind::ApiKeyUser => "Can be granted to personal API keys",
+        HolderKind::M2m => "Can be granted to applications",
+    };
+    HolderKind::ALL.into_iter().map(move |kind| Field::Tick { name: kind.name(), label: label(kind), on: on.contains(&kind) })
+}
+
+fn chosen_kinds(fields: &Fields) -> Result<Vec<HolderKind>, FieldError> {
+    HolderKind::parse_all(HolderKind::ALL.into_iter().map(HolderKind::name).filter(|name| fields.has(name)))
+}
+
+pub async fn update(visit: Visit, Path(slug): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let visit = visit.having_seen(&fields);
+    let refused = |error: FieldError| visit.refused(error);
+    let change = PermissionChange {
+        name: Some(Name::parse("name", fields.text("name")).map_err(refused)?),
+        description: Some(parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(refused)?),
+        grantable_to: Some(chosen_kinds(&fields).map_err(refused)?),
+    };
+    visit.change(("permission.update", WRITE), Some(&slug), async |begun| begun.change_permission(&slug, change).await).await?;
+    Ok(visit.done(format!("permissions/{slug}"), "saved", None))
 }
 
 pub async fn confirm_deletion(visit: Visit, Path(slug): Path<String>) -> Result<Response, Refused> {
     let slug = Slug::parse(&slug).map_err(|_slug| visit.refused(Error::NotFound("permission")))?;
     let text = "It can be granted to nobody any more. One that an application or a key holds cannot be deleted.";
-    let question = question(&visit, slug.as_str(), "permissions", text);
+    let question = Question {
+        title: format!("Delete {}?", slug.as_str()),
+        text,
+        facts: Facts::default(),
+        action: visit.path(format!("permissions/{}/delete", slug.as_str())),
+        button: "Delete",
+        back: visit.path("permissions"),
+        ..Question::default()
+    };
     Ok(visit.render("permissions", question.page()))
 }
 
 pub async fn delete(visit: Visit, Path(slug): Path<String>) -> Result<Response, Refused> {
     visit.change(("permission.delete", WRITE), Some(&slug), async |change| change.remove_permission(&slug).await).await?;
-    Ok(visit.done("permissions", "deleted", None))
-}
-
-pub async fn confirm_preset_deletion(visit: Visit, Path(slug): Path<String>) -> Result<Response, Refused> {
-    let slug = Slug::parse(&slug).map_err(|_slug| visit.refused(Error::NotFound("permission preset")))?;
-    let question = question(&visit, slug.as_str(), "presets", "What was granted with it stays granted.");
-    Ok(visit.render("permissions", question.page()))
-}
-
-pub async fn delete_preset(visit: Visit, Path(slug): Path<String>) -> Result<Response, Refused> {
-    visit.change(("permission_preset.delete", WRITE), Some(&slug), async |change| change.remove_preset(&slug).await).await?;
     Ok(visit.done("permissions", "deleted", None))
 }

@@ -6,14 +6,15 @@ use chancery_verifier::{Algorithm, TokenType};
 use super::visit::Visit;
 use crate::domain::application::check_access_token_ttl;
 use crate::domain::management_key::Power;
-use crate::domain::resource_server::{NewResourceServer, PRESETS, ResourceServer, ResourceServerChange, parse_identifier};
+use crate::domain::resource_server::{NewResourceServer, PRESETS, ResourceServer, ResourceServerChange, check_claims, parse_identifier};
 use crate::domain::text::{FieldError, Name};
 use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table};
 
 const WRITE: Power = Power::ResourceServersWrite;
 const ALGORITHMS: [(&str, &str); 4] =
     [("ES256", "ES256"), ("EdDSA", "EdDSA"), ("RS256", "RS256, for gateways that take nothing else"), ("PS256", "PS256")];
-const TYPES: [(&str, &str); 2] = [("at+jwt", "at+jwt (RFC 9068)"), ("JWT", "JWT, for verifiers that know no other")];
+const TYPES: [(&str, &str, TokenType); 2] =
+    [("at+jwt", "at+jwt (RFC 9068)", TokenType::AccessToken), ("JWT", "JWT, for verifiers that know no other", TokenType::Jwt)];
 
 fn yes(on: bool) -> Cell {
     Cell::text(if on { "yes" } else { "no" })
@@ -65,7 +66,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
 
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
     let refused = |error: FieldError| visit.refused(error);
-    let preset = PRESETS.iter().find(|preset| preset.name == fields.text("preset")).unwrap_or(&PRESETS[0]);
+    let preset = fields.chosen("preset", &PRESETS.each_ref().map(|preset| (preset.name, preset))).map_err(refused)?.unwrap_or(&PRESETS[0]);
     let new = NewResourceServer {
         identifier: parse_identifier(fields.text("identifier")).map_err(refused)?,
         name: Name::parse("name", fields.text("name")).map_err(refused)?,
@@ -111,31 +112,51 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             fields: vec![
                 Field::name(server.name.as_str(), ""),
                 Field::choice("signing_alg", "Algorithm", &ALGORITHMS, server.signing.signing_alg.name()),
-                Field::choice("token_typ", "Type", &TYPES, server.token_typ.name()),
+                Field::choice("token_typ", "Type", &TYPES.map(|(name, text, _)| (name, text)), server.token_typ.name()),
                 Field::filled("access_token_ttl", "Lifetime of its tokens, seconds", ttl, "300"),
                 Field::Tick { name: "default", label: "Clients that name no resource get tokens for it", on: server.default },
                 Field::Tick { name: "status_enforcing", label: "It follows revocations", on: server.status_enforcing },
+                Field::Text {
+                    name: "claims",
+                    label: "Further claims of its tokens",
+                    value: if server.claims.is_empty() {
+                        String::new()
+                    } else {
+                        serde_json::Value::from(server.claims.clone()).to_string()
+                    },
+                    placeholder: "{\"tier\":\"gold\"}",
+                    required: false,
+                    hint: "A JSON object.",
+                },
             ],
             button: "Save".into(),
+            version: Some(server.version),
             ..Form::default()
         });
-        let delete = Action::link(visit.path(format!("resource_servers/{id}/delete")), "Remove", server.name.as_str()).dangerous();
+        let delete = Action::link(visit.path(format!("resource_servers/{id}/delete")), "Remove", server.name.as_str()).last();
         page.blocks.push(Block::Actions(vec![delete]));
     }
     Ok(visit.render("resource_servers", page))
 }
 
+fn claims(fields: &Fields) -> Result<serde_json::Map<String, serde_json::Value>, FieldError> {
+    let Some(text) = fields.get("claims") else { return Ok(serde_json::Map::new()) };
+    let claims = serde_json::from_str(text).map_err(|_json| FieldError::new("invalid_value", "claims", "claims takes a JSON object"))?;
+    check_claims(&claims).map(|()| claims)
+}
+
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let visit = visit.having_seen(&fields);
     let refused = |error: FieldError| visit.refused(error);
     let seconds = fields.get("access_token_ttl").map(|text| text.parse::<u32>().unwrap_or(0));
     let status_enforcing = fields.has("status_enforcing");
     check_access_token_ttl(seconds, status_enforcing).map_err(refused)?;
     let change = ResourceServerChange {
         name: Some(Name::parse("name", fields.text("name")).map_err(refused)?),
-        signing_alg: Algorithm::from_name(fields.text("signing_alg")),
-        token_typ: [TokenType::AccessToken, TokenType::Jwt].into_iter().find(|typ| typ.name() == fields.text("token_typ")),
+        signing_alg: fields.chosen("signing_alg", &Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm))).map_err(refused)?,
+        token_typ: fields.chosen("token_typ", &TYPES.map(|(name, _, typ)| (name, typ))).map_err(refused)?,
         access_token_ttl: Some(seconds),
-        claims: None,
+        claims: Some(claims(&fields).map_err(refused)?),
         default: Some(fields.has("default")),
         status_enforcing: Some(status_enforcing),
     };
@@ -153,6 +174,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
         action: visit.path(format!("resource_servers/{id}/delete")),
         button: "Remove",
         back: visit.path(format!("resource_servers/{id}")),
+        ..Question::default()
     };
     Ok(visit.render("resource_servers", question.page()))
 }

@@ -70,6 +70,7 @@ pub async fn confirm_rotation(visit: Visit) -> Result<Response, Refused> {
         action: visit.path(format!("signing_keys/rotate?alg={}&purpose={}", line.alg.name(), line.purpose.name())),
         button: "Rotate",
         back: visit.path("signing_keys"),
+        ..Question::default()
     };
     Ok(visit.render("signing_keys", question.page()))
 }
@@ -94,6 +95,7 @@ pub async fn confirm_compromise(visit: Visit, Path(kid): Path<String>) -> Result
         action: visit.path(format!("signing_keys/{kid}/revoke")),
         button: "Withdraw it",
         back: visit.path("signing_keys"),
+        ..Question::default()
     };
     Ok(visit.render("signing_keys", question.page()))
 }

@@ -14,13 +14,14 @@ use crate::http::pages::{self, Frame, Link, Notice, Page, Refused, Who, base};
 pub type Visit = pages::Visit<Operator>;
 
 /// What is shown in the navigation, and who may see it.
-const PLACES: [(&str, &str, Power); 8] = [
+const PLACES: [(&str, &str, Power); 9] = [
     ("organizations", "Organizations", Power::OrganizationsRead),
     ("permissions", "Permissions", Power::PermissionsRead),
     ("resource_servers", "Resource servers", Power::ResourceServersRead),
     ("signing_keys", "Signing keys", Power::SigningKeysRead),
     ("webhook_endpoints", "Webhooks", Power::WebhookEndpointsRead),
     ("management_keys", "Management keys", Power::ManagementKeysRead),
+    ("settings", "Settings", Power::SettingsRead),
     ("events", "Events", Power::EventsRead),
     ("sessions", "Sessions", Power::ManagementKeysRead),
 ];

@@ -48,6 +48,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
                     "api_key.revoked connect_application.deleted",
                     "With spaces between them; all where nothing is said.",
                 ),
+                Field::text("organization_id", "Only of the organization", "org_…", ""),
             ],
             button: "Create".into(),
             open: listed.data.is_empty(),
@@ -68,13 +69,18 @@ pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
     let endpoint_url = EndpointUrl::parse(fields.text("endpoint_url")).map_err(|error| visit.refused(error))?;
     let events = subscription(&fields).map_err(|error| visit.refused(error))?;
     visit.app.authority.check_endpoint_url(&endpoint_url).await.map_err(|error| visit.refused(error))?;
-    let organization_id = visit.caller().reach().organization();
+    let unknown = |_id| visit.refused(FieldError::new("not_found", "organization_id", "organization_id names no organization"));
+    let organization_id = match fields.get("organization_id") {
+        Some(id) => Some(id.parse().map_err(unknown)?),
+        None => visit.caller().reach().organization(),
+    };
     let new = NewWebhookEndpoint { endpoint_url, events, organization_id };
     let create = ("webhook_endpoint.create", WRITE);
     let (made, _) = visit.change(create, None, async |change| change.register_webhook_endpoint(new).await).await?;
     let mut page = Page::new("The endpoint's secret");
     page.push(Reveal {
         text: "Copy the signing secret now — it will not be shown again",
+        called: "Signing secret",
         client_id: None,
         secret: made.plain.expose().to_owned(),
         dotenv: format!("WEBHOOK_SECRET={}\n", made.plain.expose()),
@@ -127,6 +133,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                 Field::choice("status", "Status", &[("enabled", "Enabled"), ("disabled", "Disabled")], endpoint.status.name()),
             ],
             button: "Save".into(),
+            version: Some(endpoint.version),
             ..Form::default()
         });
         page.push(Form {
@@ -140,7 +147,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     }
     page.push(deliveries(&visit, &id).await?);
     if visit.may(WRITE) {
-        let delete = Action::link(visit.path(format!("webhook_endpoints/{id}/delete")), "Delete", "this endpoint").dangerous();
+        let delete = Action::link(visit.path(format!("webhook_endpoints/{id}/delete")), "Delete", "this endpoint").last();
         page.blocks.push(Block::Actions(vec![delete]));
     }
     Ok(visit.render("webhook_endpoints", page))
@@ -173,6 +180,7 @@ async fn deliveries(visit: &Visit, id: &str) -> Result<Table, Refused> {
 }
 
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let visit = visit.having_seen(&fields);
     visit.demand_for(("webhook_endpoint.update", WRITE)).await?;
     find(&visit, &id).await?;
     let endpoint_url = EndpointUrl::parse(fields.text("endpoint_url")).map_err(|error| visit.refused(error))?;
@@ -202,6 +210,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
         action: visit.path(format!("webhook_endpoints/{id}/delete")),
         button: "Delete",
         back: visit.path(format!("webhook_endpoints/{id}")),
+        ..Question::default()
     };
     Ok(visit.render("webhook_endpoints", question.page()))
 }

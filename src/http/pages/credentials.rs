@@ -22,8 +22,9 @@ pub const SHOWN_ONCE: &str = "Copy your API key now — it will not be shown aga
 pub const REVOCATION: &str = "Are you sure you want to revoke this API key? Any applications using it will immediately lose access.";
 const SECRET_SHOWN_ONCE: &str = "Copy the client secret now — it will not be shown again";
 
+/// B15, without a picture.
 pub fn usage(usage: Usage) -> Cell {
-    Cell::text(format!("{} / {} / {}", usage.last_24h, usage.last_7d, usage.last_30d))
+    Cell::Usage(usage, None)
 }
 
 pub fn application_status(application: &Application) -> Chip {
@@ -52,23 +53,22 @@ pub fn shown_keys(query: &Fields, list: &str) -> (StatusFilter, Vec<Link>) {
     (status, links.collect())
 }
 
+/// G16, with B15 and the expiry.
+pub const KEY_COLUMNS: [&str; 9] = ["Name", "Key Prefix", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created", "Expires", ""];
+
 /// G16 to G18: the row of a key; `hours` are its uses, where there is a picture of them.
 pub fn key_cells(name: Cell, key: &ApiKey, hours: Option<Vec<i64>>, now: Timestamp, actions: Vec<Action>) -> Vec<Cell> {
-    let mut cells = vec![
+    vec![
         name,
         Cell::code(key.obfuscated_value.clone()),
         Cell::text(short(&key.permissions.to_string(), 60)),
         Cell::Time(key.last_used_at, "never"),
-        usage(key.usage.unwrap_or_default()),
-    ];
-    cells.extend(hours.map(Cell::Spark));
-    cells.extend([
+        Cell::Usage(key.usage.unwrap_or_default(), hours),
         Cell::Chip(key_status(key, now)),
         Cell::Time(Some(key.created_at), ""),
         Cell::Time(key.expires_at, "never"),
         Cell::Actions(actions),
-    ]);
-    cells
+    ]
 }
 
 /// The columns of [`secret_cells`].
@@ -160,7 +160,8 @@ pub fn rotation(fields: &Fields) -> Result<Rotation, FieldError> {
             parsed.ok_or_else(|| FieldError::new("invalid_value", "overlap", "overlap takes seconds, a week at the most"))?
         }
     };
-    let from = if fields.text("from") == "first_use" && !overlap.is_zero() { OverlapFrom::FirstUse } else { OverlapFrom::Now };
+    let from = fields.chosen("from", &[("now", OverlapFrom::Now), ("first_use", OverlapFrom::FirstUse)])?;
+    let from = from.filter(|_| !overlap.is_zero()).unwrap_or(OverlapFrom::Now);
     Ok(Rotation { overlap, from, name: None, expires_at: None })
 }
 
@@ -189,13 +190,13 @@ pub fn application_fields(catalogue: &PermissionCatalogue) -> Vec<Field> {
     ]
 }
 
-/// What is asked of a new key.
-pub fn key_fields(catalogue: &PermissionCatalogue) -> Vec<Field> {
+/// What is asked of a new key; none may end later than in so many days.
+pub fn key_fields(catalogue: &PermissionCatalogue, latest_expiry: Option<u32>) -> Vec<Field> {
     vec![
         Field::name("", "CI/CD Pipeline"),
         Field::text("description", "Description", "What it is for", ""),
         permission_checks(catalogue, &[]),
-        Field::expiry(),
+        Field::expiry(latest_expiry),
     ]
 }
 
@@ -208,6 +209,7 @@ pub fn reveal_secret(app: &App, application: &Application, plain: &Secret, repla
     let mut page = Page::new(application.name.as_str());
     page.push(Reveal {
         text: SECRET_SHOWN_ONCE,
+        called: "Client secret",
         secret: plain.expose().to_owned(),
         dotenv: dotenv(&credential, plain.expose()),
         dotenv_name: format!("{}.env", application.id),
@@ -226,6 +228,7 @@ pub fn reveal_key(key: &ApiKey, plain: &Secret, done: String) -> Page {
     let mut page = Page::new(key.name.as_str());
     page.push(Reveal {
         text: SHOWN_ONCE,
+        called: "API key",
         client_id: None,
         secret: plain.expose().to_owned(),
         dotenv: dotenv(&credential, plain.expose()),

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 
 use super::Refused;
 use crate::domain::credential::Secret;
+use crate::domain::text::FieldError;
 use crate::http::App;
 use crate::http::body::read;
 
@@ -45,6 +46,17 @@ impl Fields {
     pub fn kept(&self, names: &[&str]) -> String {
         let kept = names.iter().filter_map(|name| self.get(name).map(|value| (name, value)));
         kept.map(|(name, value)| format!("&{name}={}", form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>())).collect()
+    }
+
+    /// Which of these was chosen; `None` where nothing was.
+    ///
+    /// # Errors
+    /// A [`FieldError`] that names what there is.
+    pub fn chosen<T: Copy>(&self, name: &'static str, known: &[(&str, T)]) -> Result<Option<T>, FieldError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let found = known.iter().find(|(value, _)| *value == text).map(|(_, meant)| Some(*meant));
+        let values = || known.iter().map(|(value, _)| *value).collect::<Vec<_>>().join(", ");
+        found.ok_or_else(|| FieldError::new("invalid_value", name, format!("{name} takes one of {}", values())))
     }
 
     pub fn secret(&self, name: &str) -> Secret {

@@ -1,6 +1,10 @@
 //! Forms: what is asked, with as little typing as there can be.
 use crate::domain::permission::{PermissionCatalogue, Preset};
 
+/// What a key may be made for, days, and what is offered first.
+const EXPIRIES: [u32; 4] = [7, 30, 90, 365];
+const OFFERED: u32 = 90;
+
 #[derive(Default)]
 pub struct Form {
     pub title: String,
@@ -10,6 +14,8 @@ pub struct Form {
     pub button: String,
     pub danger: bool,
     pub cancel: Option<String>,
+    /// Of what it changes, as it was when the form was made.
+    pub version: Option<i64>,
     /// Shown at once, not only when it is opened.
     pub open: bool,
 }
@@ -87,15 +93,22 @@ impl Field {
         Self::Choice { name, label, options, chosen: chosen.to_owned(), hint: String::new() }
     }
 
-    /// P6: an expiry is what is offered first.
-    pub fn expiry() -> Self {
-        let options =
-            [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("never", "Never"), ("", "As the settings say")];
-        Self::Expiry {
-            name: "expires",
-            options: options.map(|(value, text)| (value.to_owned(), text.to_owned())).to_vec(),
-            chosen: "90".into(),
+    /// P6: an expiry is what is offered first; none beyond the latest there may be, days.
+    pub fn expiry(latest: Option<u32>) -> Self {
+        let mut days: Vec<u32> = EXPIRIES.into_iter().filter(|days| latest.is_none_or(|latest| *days <= latest)).collect();
+        days.extend(latest.filter(|latest| *latest < EXPIRIES[EXPIRIES.len() - 1] && !days.contains(latest)));
+        let chosen = days.iter().rev().find(|days| **days <= OFFERED).map_or_else(String::new, ToString::to_string);
+        let text = |days: &u32| match days {
+            1 => "1 day".to_owned(),
+            365 => "1 year".to_owned(),
+            days => format!("{days} days"),
+        };
+        let mut options: Vec<_> = days.iter().map(|days| (days.to_string(), text(days))).collect();
+        if latest.is_none() {
+            options.push(("never".into(), "Never".into()));
         }
+        options.push((String::new(), "As the settings say".into()));
+        Self::Expiry { name: "expires", options, chosen }
     }
 }
 

@@ -1,11 +1,14 @@
 //! The page before something ends: what it is, what hangs on it, and the button.
-use super::{Facts, Form, Notice, Page, Tone};
+use super::{Facts, Field, Form, Notice, Page, Tone};
 
+#[derive(Default)]
 pub struct Question<'a> {
     pub title: String,
     pub text: &'a str,
     /// What hangs on it.
     pub facts: Facts,
+    /// What has to be written down before it is done.
+    pub asks: Vec<Field>,
     pub action: String,
     pub button: &'static str,
     pub back: String,
@@ -21,6 +24,7 @@ impl Question<'_> {
         page.push(Form {
             title: self.button.into(),
             action: self.action,
+            fields: self.asks,
             button: self.button.into(),
             danger: true,
             cancel: Some(self.back),

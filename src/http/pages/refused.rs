@@ -2,7 +2,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::view::{Frame, Notice, Page, Tone};
+use super::view::{Frame, Link, Notice, Page, Tone};
 use crate::authority::error::Error;
 use crate::http::App;
 use crate::http::hygiene::Cause;
@@ -14,18 +14,25 @@ pub struct Refused {
     base: String,
     area: &'static str,
     cause: Option<Box<str>>,
+    /// Whether there is a way on from here.
+    leads_home: bool,
     /// Where to go instead of reading a page.
     elsewhere: Option<Box<str>>,
 }
 
 impl Refused {
     pub fn new(app: &App, status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
-        Self { status, title, text: text.into(), base: super::base(app), area: "console", cause: None, elsewhere: None }
+        Self { status, title, text: text.into(), base: super::base(app), area: "console", cause: None, leads_home: true, elsewhere: None }
     }
 
     /// The portal's own, which may be all that can be reached from where the visitor is.
     pub fn in_portal(self) -> Self {
         Self { area: "portal", ..self }
+    }
+
+    /// For somebody who cannot go anywhere from here.
+    pub fn at_the_end(self) -> Self {
+        Self { leads_home: false, ..self }
     }
 
     /// Sends the visitor to another page.
@@ -44,6 +51,10 @@ impl Refused {
             Error::InvalidCursor => page(StatusCode::NOT_FOUND, "Not found", "There is no such page.".into()),
             Error::Forbidden { message, .. } => page(StatusCode::FORBIDDEN, "Not allowed", message),
             Error::Conflict { message, .. } => page(StatusCode::CONFLICT, "Not now", message),
+            Error::VersionMismatch => {
+                let text = "Somebody changed it after this form was opened, and nothing of yours was taken. Open it again, and change what is left to change.";
+                page(StatusCode::PRECONDITION_FAILED, "It is not as you saw it", text.into())
+            }
             Error::Unauthenticated => {
                 page(StatusCode::FORBIDDEN, "This session is over", "It ended, or the management key behind it did.".into())
             }
@@ -66,7 +77,10 @@ impl IntoResponse for Refused {
         }
         let mut page = Page::new(self.title);
         page.push(Notice::new(Tone::Bad, self.text));
-        let mut response = (self.status, Frame { area: self.area, ..Frame::bare(&self.base) }.render(&page)).into_response();
+        let home = Link::new(format!("{}/{}", self.base, self.area), "Go to the first page");
+        let navigation = if self.leads_home { vec![home] } else { Vec::new() };
+        let frame = Frame { area: self.area, navigation, ..Frame::bare(&self.base) };
+        let mut response = (self.status, frame.render(&page)).into_response();
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(cause.into()));
         }

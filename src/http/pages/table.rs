@@ -1,6 +1,7 @@
 //! Tables: their cells, and what can be done about a row.
 use super::view::{Link, Tone};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::usage::Usage;
 
 #[derive(Default)]
 pub struct Table {
@@ -30,6 +31,8 @@ pub enum Cell {
     Link(Link),
     Chip(Chip),
     Time(Option<Timestamp>, &'static str),
+    /// Counts of 24 hours, 7 and 30 days, and the last 24 hours as a line, oldest first, where it is known.
+    Usage(Usage, Option<Vec<i64>>),
     /// Counts, oldest first, as a line.
     Spark(Vec<i64>),
     Number(i64),
@@ -50,21 +53,27 @@ pub struct Action {
     /// A form that is sent; otherwise a link.
     pub posts: bool,
     pub danger: bool,
+    /// Nothing of it is left afterwards: it has the bin for a picture (G20).
+    pub bin: bool,
     /// What is read out: which of several things it is about.
     pub about: String,
 }
 
 impl Action {
     pub fn post(path: impl Into<String>, text: &'static str, about: &str) -> Self {
-        Self { path: path.into(), text, posts: true, danger: false, about: about.to_owned() }
+        Self { path: path.into(), text, posts: true, about: about.to_owned(), ..Self::default() }
     }
 
     pub fn link(path: impl Into<String>, text: &'static str, about: &str) -> Self {
-        Self { path: path.into(), text, posts: false, danger: false, about: about.to_owned() }
+        Self { path: path.into(), text, about: about.to_owned(), ..Self::default() }
     }
 
     pub fn dangerous(self) -> Self {
         Self { danger: true, ..self }
+    }
+
+    pub fn last(self) -> Self {
+        Self { danger: true, bin: true, ..self }
     }
 }
 
@@ -88,7 +97,7 @@ impl Cell {
 
 impl Table {
     pub fn new(title: impl Into<String>, columns: &[&'static str], empty: impl Into<String>) -> Self {
-        let columns = columns.iter().map(|title| Column { title, sortable: !title.is_empty() && *title != "Usage" }).collect();
+        let columns = columns.iter().map(|title| Column { title, sortable: !title.is_empty() && *title != "By the hour" }).collect();
         Self { title: title.into(), columns, empty: empty.into(), ..Self::default() }
     }
 }

@@ -20,6 +20,8 @@ pub struct Frame {
     /// Addresses of the product's own picture and style, where it has any.
     pub logo: Option<String>,
     pub style: Option<String>,
+    /// What the entries are, over them.
+    pub section: &'static str,
     pub navigation: Vec<Link>,
     /// The path of the entry that is shown as the current one.
     pub current: String,
@@ -78,6 +80,8 @@ pub struct Facts {
 /// What was just made and is shown this once.
 pub struct Reveal {
     pub text: &'static str,
+    /// What it is called beside its value.
+    pub called: &'static str,
     /// What else is needed beside it: a client id.
     pub client_id: Option<String>,
     pub secret: String,
@@ -178,14 +182,13 @@ impl Link {
     }
 }
 
-/// A moment as people read it, to the minute, UTC.
-pub fn when(at: Timestamp) -> String {
-    at.to_string().chars().take(16).collect::<String>().replace('T', " ") + " UTC"
+/// A moment as people read it: its day, and its minute, UTC.
+fn day(at: &Timestamp) -> String {
+    at.to_string().chars().take(10).collect()
 }
 
-/// The same for a template, which has references.
-fn moment(at: &Timestamp) -> String {
-    when(*at)
+fn minute(at: &Timestamp) -> String {
+    at.to_string().chars().skip(11).take(5).collect::<String>() + " UTC"
 }
 
 /// As much of a long text as a table has room for.
@@ -199,5 +202,5 @@ pub fn short(text: &str, most: usize) -> String {
 
 fn seconds(at: Timestamp) -> String {
     let text = at.to_string();
-    text.get(11..19).map_or_else(|| when(at), |time| format!("{time} UTC"))
+    text.get(11..19).map_or_else(|| text.clone(), |time| format!("{time} UTC"))
 }

@@ -59,6 +59,8 @@ pub struct Visit<W> {
     /// What stands behind the path.
     pub query: Fields,
     pub sender: Sender,
+    /// The version of what is changed, as his form had it.
+    seen: Option<i64>,
     base: String,
 }
 
@@ -74,7 +76,7 @@ impl<W: Who> FromRequestParts<Arc<App>> for Visit<W> {
         let who = who.ok_or_else(|| W::nobody(app))?;
         let query = parts.uri.query().filter(|_| matches!(parts.method, Method::GET | Method::HEAD));
         let (query, sender) = (Fields::of_query(query), Sender::of(parts, app));
-        Ok(Self { app: Arc::clone(app), who, query, sender, base: base(app) })
+        Ok(Self { app: Arc::clone(app), who, query, sender, seen: None, base: base(app) })
     }
 }
 
@@ -103,6 +105,11 @@ impl<W: Who> Visit<W> {
 
     pub fn refused(&self, error: impl Into<Error>) -> Refused {
         W::refused(&self.app, error.into())
+    }
+
+    /// Changes only what is still as it was when this form was made (RFC 9110 §13.1.1).
+    pub fn having_seen(self, fields: &Fields) -> Self {
+        Self { seen: fields.get("version").map(|version| version.parse().unwrap_or(-1)), ..self }
     }
 
     /// Does what the API does under this name, and as it does it.
@@ -156,7 +163,7 @@ impl<W: Who> Visit<W> {
             caller: self.caller().clone(),
             request_id: self.sender.request_id.clone(),
             source_ip: self.sender.source,
-            if_match: None,
+            if_match: self.seen,
             idempotency: None,
         }
     }

@@ -8,11 +8,10 @@ use crate::domain::api_key::{ApiKey, ApiKeyFilter, Grant, NewApiKey, NewOwner, O
 use crate::domain::permission::HolderKind;
 use crate::domain::portal::Capability;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::credentials::{REVOCATION, expiry, key_cells, key_fields, reveal_key, rotation, rotation_form, shown_keys};
+use crate::http::pages::credentials::{
+    KEY_COLUMNS, REVOCATION, expiry, key_cells, key_fields, reveal_key, rotation, rotation_form, shown_keys,
+};
 use crate::http::pages::{Action, Cell, Facts, Fields, Form, Page, Question, Refused, Table};
-
-/// G16.
-const COLUMNS: [&str; 9] = ["Name", "Key Prefix", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created", "Expires", ""];
 
 /// Which keys a page is about.
 struct Kind {
@@ -60,20 +59,23 @@ async fn page(visit: &Visit, kind: &Kind) -> Result<Response, Refused> {
         None => authority.list_api_keys_of_organization(visit.caller(), &organization, filter, &visit.page_request()).await,
     };
     let listed = listed.map_err(|error| visit.refused(error))?;
-    let mut table = Table::new("", &COLUMNS, "No API key yet.");
+    let mut table = Table::new("", &KEY_COLUMNS, "No API key yet.");
     table.filtered = visit.query.has("status");
     visit.search(&mut table);
     table.filters = filters;
+    let hours = authority.uses_by_api_key(visit.caller(), &organization).await.map_err(|error| visit.refused(error))?;
     for key in &listed.data {
-        table.rows.push(row(visit, key, kind));
+        table.rows.push(row(visit, key, kind, hours.get(&key.id).cloned().unwrap_or_else(|| vec![0; 24])));
     }
     visit.turn(&mut table, &listed, kind.place, &["status", "search"]);
     let mut page = Page::new(kind.title);
     if kind.creates {
+        let catalogue = authority.grantable(kind.holder).await.map_err(|error| visit.refused(error))?;
+        let latest = authority.latest_expiry(visit.who.session.organization_id).await.map_err(|error| visit.refused(error))?;
         page.push(Form {
             title: "New API key".into(),
             action: visit.path(kind.place),
-            fields: key_fields(&visit.app.authority.grantable(kind.holder).await.map_err(|error| visit.refused(error))?),
+            fields: key_fields(&catalogue, latest),
             button: "Create".into(),
             open: listed.data.is_empty() && !visit.query.has("status"),
             ..Form::default()
@@ -83,16 +85,16 @@ async fn page(visit: &Visit, kind: &Kind) -> Result<Response, Refused> {
     Ok(visit.render(kind.place, page))
 }
 
-fn row(visit: &Visit, key: &ApiKey, kind: &Kind) -> Vec<Cell> {
+fn row(visit: &Visit, key: &ApiKey, kind: &Kind, hours: Vec<i64>) -> Vec<Cell> {
     let name = key.name.as_str();
     let mut actions = Vec::new();
     if key.revoked_at.is_none() {
         if kind.creates {
             actions.push(Action::link(visit.path(format!("api_keys/{}/rotate", key.id)), "Rotate", name));
         }
-        actions.push(Action::link(visit.path(format!("api_keys/{}/revoke", key.id)), "Revoke", name).dangerous());
+        actions.push(Action::link(visit.path(format!("api_keys/{}/revoke", key.id)), "Revoke", name).last());
     }
-    key_cells(Cell::text(name), key, None, visit.now(), actions)
+    key_cells(Cell::text(name), key, Some(hours), visit.now(), actions)
 }
 
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
@@ -157,6 +159,7 @@ pub async fn confirm_revocation(visit: Visit, Path(id): Path<String>) -> Result<
         action: visit.path(format!("api_keys/{}/revoke", key.id)),
         button: "Revoke",
         back: visit.path(kind.place),
+        ..Question::default()
     };
     Ok(visit.render(kind.place, question.page()))
 }

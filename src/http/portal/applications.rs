@@ -25,6 +25,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     let listed =
         authority.list_applications(visit.caller(), Some(&visit.organization()), visit.query.get("search"), &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
+    let hours = authority.tokens_by_application(visit.caller(), &visit.organization()).await.map_err(|error| visit.refused(error))?;
     let columns = ["Name", "Client ID", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created"];
     let mut table = Table::new("", &columns, "No application yet.");
     for application in &listed.data {
@@ -33,7 +34,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             Cell::code(application.client_id.to_string()),
             Cell::text(short(&application.scope.to_string(), 60)),
             Cell::Time(application.last_used_at, "never"),
-            usage(application.usage),
+            Cell::Usage(application.usage, Some(hours.get(&application.id).cloned().unwrap_or_else(|| vec![0; 24]))),
             Cell::Chip(application_status(application)),
             Cell::Time(Some(application.created_at), ""),
         ]);
@@ -113,7 +114,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     if secrets.iter().any(|secret| secret.status == SecretStatus::Retiring) {
         actions.push(Action::post(visit.path(format!("applications/{id}/cancel_rotation")), "Cancel the rotation", name));
     }
-    actions.push(Action::link(visit.path(format!("applications/{id}/delete")), "Delete", name).dangerous());
+    actions.push(Action::link(visit.path(format!("applications/{id}/delete")), "Delete", name).last());
     page.blocks.push(Block::Actions(actions));
     Ok(visit.render(PLACE, page))
 }
@@ -149,6 +150,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
         action: visit.path(format!("applications/{}/delete", application.id)),
         button: "Delete",
         back: visit.path(PLACE),
+        ..Question::default()
     };
     Ok(visit.render(PLACE, question.page()))
 }

@@ -29,7 +29,8 @@ async fn logo(State(app): State<Arc<App>>) -> Response {
 async fn style(State(app): State<Arc<App>>) -> Response {
     let Some(color) = app.authority.deployment.brand.color else { return StatusCode::NOT_FOUND.into_response() };
     let on = if color.is_light() { "#000" } else { "#fff" };
-    let mut style = format!("button:not(.plain):not(.danger), .button:not(.plain):not(.danger) {{ background: {color}; color: {on}; }}\n");
+    let mut style =
+        format!("button:not(.plain):not(.danger):not(.sort), .button:not(.plain):not(.danger) {{ background: {color}; color: {on}; }}\n");
     if color.reads_on_white() {
         style.push_str(&format!("@media not (prefers-color-scheme: dark) {{ :root {{ --accent: {color}; }} }}\n"));
     }

@@ -52,7 +52,7 @@ impl Who for Visitor {
 /// Whatever a session is over for, the way back in is the same.
 pub fn closed(app: &App) -> Refused {
     let text = "The link was opened already, or too much time has passed. Ask for a new one where you got it.";
-    Refused::new(app, StatusCode::FORBIDDEN, "This session is over", text).in_portal()
+    Refused::new(app, StatusCode::FORBIDDEN, "This session is over", text).in_portal().at_the_end()
 }
 
 pub fn refused(app: &App, error: Error) -> Refused {
@@ -89,6 +89,7 @@ impl Visit {
             navigation.push(Link::new(url.clone(), "Back to where you came from"));
         }
         let frame = Frame {
+            section: "Admin",
             navigation,
             current: self.path(current),
             who: Some((String::new(), self.path("leave"))),

@@ -106,6 +106,7 @@ all("[data-expiry]").forEach((choice) => {
 all("th[data-sort]").forEach((head) => {
   const button = document.createElement("button");
   button.type = "button";
+  button.className = "sort";
   button.append(...head.childNodes);
   head.append(button);
   const value = (row) => {

@@ -1,0 +1,174 @@
+//! One member: who he is, and his personal keys.
+use axum::extract::Path;
+use axum::response::Response;
+
+use super::api_keys;
+use super::members::{WRITE, actions, status};
+use super::visit::Visit;
+use crate::domain::api_key::{ApiKeyFilter, NewOwner, OwnerFilter};
+use crate::domain::management_key::Power;
+use crate::domain::membership::{Membership, MembershipStatus};
+use crate::domain::permission::HolderKind;
+use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, MAX_NAME, parse_optional};
+use crate::domain::user::{Email, UserChange};
+use crate::http::pages::credentials::{KEY_COLUMNS, key_fields, shown_keys};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table};
+
+const KEYS: Power = Power::ApiKeysWrite;
+
+async fn find(visit: &Visit, id: &str) -> Result<Membership, Refused> {
+    visit.app.authority.find_membership(visit.caller(), id).await.map_err(|error| visit.refused(error))
+}
+
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let membership = find(&visit, &id).await?;
+    let (user, organization) = (&membership.user, membership.organization_id);
+    let mut page = Page::new(user.display_name());
+    page.trail.push(visit.link("organizations", "Organizations"));
+    page.trail.push(visit.link(format!("organizations/{organization}/members"), membership.organization_name.as_str()));
+    page.push(Facts {
+        title: String::new(),
+        rows: vec![
+            ("Email".into(), Cell::text(user.email.as_str())),
+            ("Role".into(), Cell::text(membership.role.slug.name())),
+            ("Status".into(), Cell::Chip(status(&membership))),
+            ("User".into(), Cell::code(user.id.to_string())),
+            ("External ID".into(), Cell::text(user.external_id.clone().unwrap_or_default())),
+            ("Since".into(), Cell::Time(Some(membership.created_at), "")),
+        ],
+    });
+    if visit.may(Power::UsersWrite) {
+        let filled = |name, label, value: &Option<String>| Field::filled(name, label, value.clone().unwrap_or_default(), "");
+        page.push(Form {
+            title: "Change who he is".into(),
+            about: "In every organization he belongs to.".into(),
+            action: visit.path(format!("members/{id}")),
+            fields: vec![
+                Field::Text {
+                    name: "email",
+                    label: "Email",
+                    value: user.email.as_str().to_owned(),
+                    placeholder: "",
+                    required: true,
+                    hint: "",
+                },
+                filled("first_name", "First name", &user.first_name),
+                filled("last_name", "Last name", &user.last_name),
+                filled("external_id", "External ID", &user.external_id),
+            ],
+            button: "Save".into(),
+            version: Some(user.version),
+            ..Form::default()
+        });
+    }
+    if visit.may(Power::ApiKeysRead) {
+        keys(&visit, &membership, &mut page).await?;
+    }
+    if visit.may(WRITE) {
+        let mut actions = actions(&visit, &membership);
+        actions.push(Action::link(visit.path(format!("members/{id}/delete")), "Remove", &user.display_name()).last());
+        if visit.may(Power::UsersWrite) && visit.caller().demand_installation().is_ok() {
+            let place = visit.path(format!("members/{id}/delete_user"));
+            actions.push(Action::link(place, "Remove everywhere", &user.display_name()).last());
+        }
+        page.blocks.push(Block::Actions(actions));
+    }
+    Ok(visit.render("organizations", page))
+}
+
+async fn keys(visit: &Visit, membership: &Membership, page: &mut Page) -> Result<(), Refused> {
+    let (authority, place) = (&visit.app.authority, format!("members/{}", membership.id));
+    let (status, filters) = shown_keys(&visit.query, &visit.path(&place));
+    let filter = ApiKeyFilter {
+        owner: OwnerFilter::User,
+        user_id: None,
+        organization_id: Some(membership.organization_id.to_string()),
+        status,
+        search: visit.query.owned("search"),
+    };
+    let listed = authority.list_api_keys_of_user(visit.caller(), &membership.user_id.to_string(), filter, &visit.page_request()).await;
+    let listed = listed.map_err(|error| visit.refused(error))?;
+    if visit.may(KEYS) && membership.status == MembershipStatus::Active {
+        let catalogue = authority.grantable(HolderKind::ApiKeyUser).await.map_err(|error| visit.refused(error))?;
+        let latest = authority.latest_expiry(membership.organization_id).await.map_err(|error| visit.refused(error))?;
+        page.push(Form {
+            title: "New API key".into(),
+            about: "A personal one: it acts as him, and ends when he leaves.".into(),
+            action: visit.path(format!("{place}/api_keys")),
+            fields: key_fields(&catalogue, latest),
+            button: "Create".into(),
+            ..Form::default()
+        });
+    }
+    let mut table = Table::new("Personal API keys", &KEY_COLUMNS, "No personal API key.");
+    table.filtered = visit.query.has("status");
+    table.filters = filters;
+    visit.search(&mut table);
+    table.rows = listed.data.iter().map(|key| api_keys::row(visit, key, None)).collect();
+    visit.turn(&mut table, &listed, &place, &["status", "search"]);
+    page.push(table);
+    Ok(())
+}
+
+pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let visit = visit.having_seen(&fields);
+    let refused = |error: FieldError| visit.refused(error);
+    let text = |name: &'static str, most: usize| parse_optional(name, fields.get(name), most).map_err(refused).map(Some);
+    let user = find(&visit, &id).await?.user_id.to_string();
+    let change = UserChange {
+        email: Some(Email::parse(fields.text("email")).map_err(refused)?),
+        first_name: text("first_name", MAX_NAME)?,
+        last_name: text("last_name", MAX_NAME)?,
+        external_id: text("external_id", MAX_EXTERNAL_ID)?,
+        ..UserChange::default()
+    };
+    let update = ("user.update", Power::UsersWrite);
+    visit.change(update, Some(&user), async |begun| begun.change_user(&user, change).await).await?;
+    Ok(visit.done(format!("members/{id}"), "saved", None))
+}
+
+pub async fn create_key(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
+    let membership = find(&visit, &id).await?;
+    let owner = NewOwner::User { id: membership.user_id.to_string(), organization_id: membership.organization_id.to_string() };
+    api_keys::make(&visit, owner, &fields).await
+}
+
+pub async fn confirm_removal(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let membership = find(&visit, &id).await?;
+    let title = format!("Remove {} from {}?", membership.user.display_name(), membership.organization_name.as_str());
+    let text = "His personal keys there are revoked at once. He stays known: he can be added again, without those keys.";
+    Ok(visit.render("organizations", question(&visit, &id, title, text, "delete").page()))
+}
+
+fn question<'a>(visit: &Visit, id: &str, title: String, text: &'a str, place: &str) -> Question<'a> {
+    Question {
+        title,
+        text,
+        facts: Facts::default(),
+        action: visit.path(format!("members/{id}/{place}")),
+        button: "Remove",
+        back: visit.path(format!("members/{id}")),
+        ..Question::default()
+    }
+}
+
+pub async fn remove(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let membership = find(&visit, &id).await?;
+    let delete = ("organization_membership.delete", WRITE);
+    let (_, bound) = visit.change(delete, Some(&id), async |change| change.delete_membership(&id).await).await?;
+    Ok(visit.done(format!("organizations/{}/members", membership.organization_id), "deleted", bound.as_ref()))
+}
+
+pub async fn confirm_deletion_of_user(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let membership = find(&visit, &id).await?;
+    let title = format!("Remove {} everywhere?", membership.user.display_name());
+    let text = "He leaves every organization, and his personal keys are revoked at once.";
+    Ok(visit.render("organizations", question(&visit, &id, title, text, "delete_user").page()))
+}
+
+pub async fn delete_user(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let membership = find(&visit, &id).await?;
+    let (user, delete) = (membership.user_id.to_string(), ("user.delete", Power::UsersWrite));
+    let (_, bound) = visit.change(delete, Some(&user), async |change| change.delete_user(&user).await).await?;
+    Ok(visit.done(format!("organizations/{}/members", membership.organization_id), "deleted", bound.as_ref()))
+}
