@@ -4,7 +4,7 @@ CLIENTS := target/clients
 TESTS_MAY := -A clippy::unwrap_used -A clippy::expect_used -A clippy::panic -A clippy::print_stdout -A clippy::print_stderr
 
 # The tests whose installation runs on either database.
-ON_BOTH := api_keys behaviours client_authentication console introspection_and_revocation management management_access portal rotation signing_keys \
+ON_BOTH := api_keys behaviours client_authentication console introspection_and_revocation management management_access openid portal rotation signing_keys \
 	status tenants token_endpoint token_quotas webhooks
 
 # What the tests asked of PostgreSQL.
@@ -63,6 +63,7 @@ lint: ## what must hold of the code beside its tests
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	sh .ci/verifier-tree
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked --version 0.20.2 cargo-deny
+	cargo fetch --locked --quiet
 	cargo deny --offline check bans licenses sources
 
 bench: peers ## tokens beside the HTTP answer, the signature and two peers, a million applications, bad company; validations, changes and revocations

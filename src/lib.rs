@@ -6,7 +6,7 @@
 //! - [`authority`]: decides; one file per power. Knows no HTTP and no SQL.
 //! - [`storage`]: SQL, and nothing else knows it. [`keys`]: what signs and seals. [`directory`]: who may obtain a token, in memory.
 //!   [`status`]: what verifiers are told, in memory.
-//!   [`courier`]: what posts webhooks to the outside.
+//!   [`courier`]: what posts webhooks to the outside. [`openid`]: what asks an identity provider who somebody is.
 //! - [`domain`]: what things are, without input or output.
 //! - `chancery_verifier`: the token format and its verification, a crate of its own for resource servers.
 pub mod authority;
@@ -18,6 +18,7 @@ pub mod directory;
 pub mod domain;
 pub mod http;
 pub mod keys;
+pub mod openid;
 pub mod random;
 pub mod status;
 pub mod storage;

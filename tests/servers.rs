@@ -24,6 +24,7 @@ async fn instance(database: Database, keys: &std::path::Path) -> (Arc<Authority>
         api_key_prefix: ApiKeyPrefix::parse("", ApiKeyPrefix::DEFAULT).unwrap(),
         webhook_networks: Vec::new(),
         brand: Default::default(),
+        openid: None,
     };
     let mut announced = None;
     let told = |key: &Secret| announced = Some(key.expose().to_owned());

@@ -82,6 +82,7 @@ pub async fn authority_on(database: Database, folder: std::path::PathBuf) -> Arc
         api_key_prefix: ApiKeyPrefix::stored(ApiKeyPrefix::DEFAULT.into()),
         webhook_networks: Vec::new(),
         brand: Default::default(),
+        openid: None,
     };
     let place = MasterKeyPlace::Folder(folder.join("keys"));
     let authority = start::start(settings, database, &place, Some(&Secret::presented(KEY)), Clock::system(), |_| ()).await.unwrap();

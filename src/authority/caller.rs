@@ -60,6 +60,11 @@ impl Caller {
         Self { key: Arc::new(key), acting_user: user, door: Door::Portal(session) }
     }
 
+    /// Somebody whom the key is made for, and who has proved that by other means than its value.
+    pub(super) fn known(key: ManagementKey) -> Self {
+        Self { key: Arc::new(key), acting_user: None, door: Door::Api }
+    }
+
     /// An operator in the console.
     pub(super) fn in_console(key: ManagementKey, session: ConsoleSessionId) -> Self {
         Self { key: Arc::new(key), acting_user: None, door: Door::Console(session) }

@@ -22,18 +22,17 @@ pub struct Operator {
 }
 
 impl Authority {
-    /// Lets in who has a management key. `None` when it is none.
+    /// Lets in who is known by his management key, or by what his identity provider said.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::Unauthenticated`] when the key is gone, [`Error::Unavailable`].
     pub async fn sign_in(
         self: &Arc<Self>,
-        key: &Secret,
+        caller: &Caller,
         request_id: &str,
         source: Option<IpAddr>,
         user_agent: Option<&str>,
-    ) -> Result<Option<Secret>, Error> {
-        let Some(caller) = self.find_caller(key) else { return Ok(None) };
+    ) -> Result<Secret, Error> {
         let plain = Secret::console_session(&self.random.bytes()?);
         let mut change = self.begin_as(caller.actor()).await?;
         change.came_from(request_id, source);
@@ -52,7 +51,7 @@ impl Authority {
         console_sessions::keep_newest(&mut change.tx, session.management_key_id, MAX_SESSIONS).await?;
         change.note_console("console_session.created", &session, caller.reach().organization());
         change.commit(&[]).await?;
-        Ok(Some(plain))
+        Ok(plain)
     }
 
     /// Whose session this is, while it lasts and its management key lives.
@@ -83,28 +82,29 @@ impl Authority {
         Ok(Some(Operator { session, caller }))
     }
 
-    /// Takes the management key again, for what is destructive. The session goes on under another name (case 257); `None` when it is another key.
+    /// Takes it that the operator proved once more who he is, for what is destructive. The session goes on under another name (case 257).
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::Unauthenticated`] when the session is over or another's, [`Error::Unavailable`].
     pub async fn confirm_operator(
         self: &Arc<Self>,
-        operator: &Operator,
-        key: &Secret,
+        session: ConsoleSessionId,
+        caller: &Caller,
         request_id: &str,
         source: Option<IpAddr>,
-    ) -> Result<Option<Secret>, Error> {
-        if self.find_caller(key).is_none_or(|caller| caller.id() != operator.caller.id()) {
-            return Ok(None);
-        }
+    ) -> Result<Secret, Error> {
         let plain = Secret::console_session(&self.random.bytes()?);
-        let mut change = self.begin_as(operator.caller.actor()).await?;
+        let mut change = self.begin_as(caller.actor()).await?;
         change.came_from(request_id, source);
-        change.demand_console_session(operator.session.id).await?;
-        console_sessions::confirm(&mut change.tx, operator.session.id, &self.pepper.digest(&plain), change.now).await?;
-        change.note_console("console_session.confirmed", &operator.session, operator.caller.reach().organization());
+        let now = change.now;
+        let session = console_sessions::find_by_id(&mut change.tx, &session.to_string(), now).await?.ok_or(Error::Unauthenticated)?;
+        if session.management_key_id != caller.id() {
+            return Err(Error::Unauthenticated);
+        }
+        console_sessions::confirm(&mut change.tx, session.id, &self.pepper.digest(&plain), now).await?;
+        change.note_console("console_session.confirmed", &session, caller.reach().organization());
         change.commit(&[]).await?;
-        Ok(Some(plain))
+        Ok(plain)
     }
 
     /// Ends one's own session.

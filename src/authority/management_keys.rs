@@ -10,7 +10,7 @@ use crate::domain::credential::{Purpose, Secret};
 use crate::domain::event::{NewEvent, Subject};
 use crate::domain::management_key::{Grants, ManagementKey, NewManagementKey, Power, Reach};
 use crate::domain::page::{Cursor, Page, PageRequest};
-use crate::domain::text::Name;
+use crate::domain::text::{FieldError, Name};
 use crate::storage::{management_keys, organizations};
 
 const NAME: &str = "management key";
@@ -53,6 +53,14 @@ impl Change {
             }
             None => self.demand_installation()?,
         }
+        if let Some(identity) = &new.signs_in_as {
+            // Whoever is known here is known to the whole installation, and by one key.
+            self.demand_installation()?;
+            if management_keys::find_by_identity(&mut self.tx, identity).await?.is_some() {
+                let message = format!("{} signs in as another management key already: delete that one first", identity.as_str());
+                return Err(FieldError::new("taken", "signs_in_as", message).into());
+            }
+        }
         let plain = Secret::management_key(&self.authority.random.bytes()?);
         let key = self.insert_management_key(NewManagementKey { organization_id, ..new }, &plain).await?;
         Ok(RevealedManagementKey { key, plain })
@@ -86,6 +94,7 @@ impl Change {
             name: Name::stored("preset by CHANCERY_MANAGEMENT_KEY".into()),
             permissions: Grants::everything(),
             organization_id: None,
+            signs_in_as: None,
         };
         self.insert_management_key(new, preset).await.map(drop)
     }
@@ -100,6 +109,7 @@ impl Change {
             name: Name::stored("made on the first start".into()),
             permissions: Grants::everything(),
             organization_id: None,
+            signs_in_as: None,
         };
         self.insert_management_key(new, &plain).await?;
         Ok(Some(plain))
@@ -112,6 +122,7 @@ impl Change {
             name: new.name,
             permissions: new.permissions,
             organization_id: new.organization_id,
+            signs_in_as: new.signs_in_as,
             // The last characters of a preset key are not a checksum: they are not shown.
             key_hint: if plain.is_well_formed(Purpose::ManagementKey) { plain.hint().to_owned() } else { "•".repeat(hint.len().min(6)) },
             last_used_at: None,

@@ -20,6 +20,7 @@ pub mod issue;
 pub mod management_keys;
 pub mod memberships;
 pub mod moving;
+pub mod openid;
 pub mod organizations;
 pub mod permissions;
 pub mod portal;
@@ -60,6 +61,7 @@ use crate::keys::pepper::Pepper;
 use crate::keys::ring::KeyRing;
 pub use crate::keys::ring::PublishedKeys;
 use crate::keys::seal::Sealer;
+use crate::openid::{Registration, RelyingParty};
 use crate::random::Random;
 use crate::status::Status;
 use crate::storage::Database;
@@ -90,6 +92,8 @@ pub struct Deployment {
     pub webhook_networks: Vec<ipnet::IpNet>,
     /// Whose portal it seems to be.
     pub brand: Brand,
+    /// Where operators sign in, beside their management keys.
+    pub openid: Option<Registration>,
 }
 
 /// The authority, made by [`start::start`].
@@ -108,6 +112,7 @@ pub struct Authority {
     exceeded: Exceeded,
     pub(crate) in_flight: InFlight,
     pub(crate) courier: Courier,
+    pub(crate) openid: Option<RelyingParty>,
     /// What this process is called among several on one store; the one on SQLite succeeds itself.
     pub(crate) instance: String,
     /// Told whenever something was committed.

@@ -17,6 +17,7 @@ use crate::keys::master::{MasterKey, MasterKeyError, MasterKeyPlace};
 use crate::keys::pepper::Pepper;
 use crate::keys::ring::{KeyRing, RingError};
 use crate::keys::seal::Sealer;
+use crate::openid::RelyingParty;
 use crate::random::{NoRandomness, Random};
 use crate::storage::{Database, StoreError, Tx, installation, moving, signing_keys};
 
@@ -103,6 +104,10 @@ pub async fn start(
     let authority = Arc::new(Authority {
         instance,
         courier: Courier::new(deployment.webhook_networks.clone()),
+        openid: deployment
+            .openid
+            .clone()
+            .map(|registration| RelyingParty::new(registration, &format!("{}/console/openid/callback", deployment.issuer))),
         deployment,
         committed: Default::default(),
         status: Default::default(),

@@ -41,6 +41,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         api_key_prefix: args.api_key_prefix.clone(),
         webhook_networks: args.webhook_networks.clone(),
         brand: args.portal.brand()?,
+        openid: args.openid.registration()?,
     };
     let issuer = deployment.issuer.clone();
     if !deployment.schedule.leads_long_enough() {

@@ -1,4 +1,5 @@
 //! Settings: each is a flag and a variable, parsed at the border. The one place the environment is read (by clap).
+mod openid;
 mod portal;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::domain::schedule::Schedule;
 use crate::keys::master::MasterKeyPlace;
 use crate::storage::{Connections, DatabasePath, DatabaseUrl, ServerError};
 
+pub use openid::OpenIdArgs;
 pub use portal::PortalArgs;
 
 const LONGEST_LEASE: Duration = Duration::from_secs(3600);
@@ -90,6 +92,9 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     pub portal: PortalArgs,
+
+    #[command(flatten)]
+    pub openid: OpenIdArgs,
 
     #[command(flatten)]
     pub log: LogArgs,

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use super::id::{ManagementKeyId, OrganizationId};
 use super::text::{FieldError, Name};
 use super::timestamp::Timestamp;
+use super::user::Email;
 
 /// What may be done on the management surface, as `resource:action`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,6 +171,8 @@ pub struct ManagementKey {
     /// The one organization it reaches; `None` is the whole installation.
     pub organization_id: Option<OrganizationId>,
     pub key_hint: String,
+    /// Who signs in to the console as this key by an identity provider.
+    pub signs_in_as: Option<Identity>,
     pub last_used_at: Option<Timestamp>,
     pub created_by: String,
     pub created_at: Timestamp,
@@ -180,6 +183,37 @@ pub struct NewManagementKey {
     pub name: Name,
     pub permissions: Grants,
     pub organization_id: Option<OrganizationId>,
+    pub signs_in_as: Option<Identity>,
+}
+
+/// What an identity provider knows somebody by: an e-mail address that it verified, or its `sub` (OpenID Connect Core 1.0 §2). What has an
+/// `@` is an address, whatever its case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Identity(#[schemars(length(min = 1, max = 255))] String);
+
+impl Identity {
+    /// # Errors
+    /// A [`FieldError`].
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        if text.contains('@') {
+            let email = Email::parse(text).map_err(|error| FieldError::new("invalid_email", "signs_in_as", error.message))?;
+            return Ok(Self(email.key()));
+        }
+        if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(Self(text.to_owned()));
+        }
+        let message = "signs_in_as takes an e-mail address, or the sub of an identity provider: 1 to 255 ASCII characters without space";
+        Err(FieldError::new("invalid_identity", "signs_in_as", message))
+    }
+
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Which organizations a caller reaches. It stands in every tenant statement (A3).

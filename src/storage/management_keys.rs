@@ -6,7 +6,7 @@ use super::page::keyset;
 use super::{Result, StoreError, Tx, on, run, stored};
 use crate::domain::credential::SecretDigest;
 use crate::domain::id::{ManagementKeyId, OrganizationId};
-use crate::domain::management_key::{Grants, ManagementKey, Reach};
+use crate::domain::management_key::{Grants, Identity, ManagementKey, Reach};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::text::Name;
 use crate::domain::timestamp::Timestamp;
@@ -24,6 +24,7 @@ struct Row {
     digest: String,
     key_hint: String,
     permissions: String,
+    signs_in_as: Option<String>,
     organization_id: Option<String>,
     last_used_at: Option<i64>,
     created_by: String,
@@ -41,6 +42,7 @@ impl TryFrom<Row> for StoredManagementKey {
             permissions: Grants::stored(&row.permissions),
             organization_id: row.organization_id.map(|id| stored("management_key.organization_id", &id)).transpose()?,
             key_hint: row.key_hint,
+            signs_in_as: row.signs_in_as.map(Identity::stored),
             last_used_at: row.last_used_at.map(Timestamp::from_millis),
             created_by: row.created_by,
             created_at: Timestamp::from_millis(row.created_at),
@@ -56,6 +58,13 @@ pub async fn find(tx: &mut Tx, reach: Reach, id: &str) -> Result<Option<StoredMa
     let own = reach.organization().map(|id| id.to_string());
     let row: Option<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(id).bind(own).fetch_optional(connection))?;
     row.map(TryInto::try_into).transpose()
+}
+
+/// The one that this person signs in as.
+pub async fn find_by_identity(tx: &mut Tx, identity: &Identity) -> Result<Option<ManagementKey>> {
+    let sql = "SELECT * FROM management_key WHERE signs_in_as = $1";
+    let row: Option<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(identity.as_str()).fetch_optional(connection))?;
+    row.map(|row| StoredManagementKey::try_from(row).map(|stored| stored.key)).transpose()
 }
 
 pub async fn list(tx: &mut Tx, reach: Reach, request: &PageRequest) -> Result<Page<ManagementKey>> {
@@ -81,8 +90,9 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<StoredManagementKey>> {
 }
 
 pub async fn insert(tx: &mut Tx, key: &ManagementKey, digest: &SecretDigest) -> Result<()> {
-    let sql = "INSERT INTO management_key (id, name, digest, key_hint, permissions, organization_id, created_by, created_at, updated_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let sql = "INSERT INTO management_key \
+               (id, name, digest, key_hint, permissions, organization_id, created_by, created_at, updated_at, signs_in_as) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     run!(tx, |connection| sqlx::query(sql)
         .bind(key.id.to_string())
         .bind(key.name.as_str())
@@ -93,6 +103,7 @@ pub async fn insert(tx: &mut Tx, key: &ManagementKey, digest: &SecretDigest) -> 
         .bind(&key.created_by)
         .bind(key.created_at.millis())
         .bind(key.updated_at.millis())
+        .bind(key.signs_in_as.as_ref().map(Identity::as_str))
         .execute(connection))
 }
 

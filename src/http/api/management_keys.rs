@@ -10,7 +10,7 @@ use super::error::Stop;
 use crate::authority::caller::Operation;
 use crate::authority::error::Error;
 use crate::domain::id::OrganizationId;
-use crate::domain::management_key::{Grants, ManagementKey, NewManagementKey, Power};
+use crate::domain::management_key::{Grants, Identity, ManagementKey, NewManagementKey, Power};
 use crate::domain::text::Name;
 use crate::http::reference::Routes;
 
@@ -41,6 +41,10 @@ struct CreateBody {
     /// The one organization it reaches; left out, it reaches the whole installation.
     #[serde(default)]
     organization_id: Option<String>,
+    /// Who signs in to the console as it, where an identity provider is set: an e-mail address that it verified, or its `sub`.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 255))]
+    signs_in_as: Option<String>,
 }
 
 /// A management key with its value: in the answer that made it, and nowhere else.
@@ -63,9 +67,12 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
     let name = Name::parse("name", &body.name)?;
     let permissions = Grants::parse(body.permissions.iter().map(String::as_str))?;
     let organization_id = body.organization_id.map(|id| id.parse::<OrganizationId>()).transpose();
+    let signs_in_as = body.signs_in_as.as_deref().map(Identity::parse).transpose()?;
     let mut begin = call.begin().await?;
     let outcome = match organization_id {
-        Ok(organization_id) => begin.change.create_management_key(NewManagementKey { name, permissions, organization_id }).await,
+        Ok(organization_id) => {
+            begin.change.create_management_key(NewManagementKey { name, permissions, organization_id, signs_in_as }).await
+        }
         Err(_) => Err(Error::NotFound("organization")),
     };
     begin.finish(outcome.map(|revealed| Answer::created(&RevealedView { key: &revealed.key, value: revealed.plain.expose() }))).await

@@ -11,7 +11,7 @@ use super::visit::Visit;
 use crate::authority::console::Operator;
 use crate::domain::management_key::Power;
 use crate::http::App;
-use crate::http::pages::{Field, Fields, Form, Frame, Notice, Page, Refused, Tone, base, cookie};
+use crate::http::pages::{Action, Block, Field, Fields, Form, Frame, Notice, Page, Refused, Tone, base, cookie};
 use crate::http::source::Sender;
 
 fn key_field() -> Field {
@@ -22,10 +22,18 @@ fn key_field() -> Field {
     }
 }
 
+/// The way to the identity provider: a link, as the policy lets forms lead nowhere but here.
+fn at_provider(host: &str, path: String) -> Block {
+    Block::Actions(vec![Action { path, text: "Sign in at your identity provider", about: format!("({host})"), ..Action::default() }])
+}
+
 fn sign_in_form(app: &App, notice: Option<&str>) -> Page {
     let mut page = Page::new("Sign in to Chancery");
     if let Some(text) = notice {
         page.push(Notice::new(Tone::Bad, text));
+    }
+    if let Some(host) = app.authority.openid_host() {
+        page.blocks.push(at_provider(&host, format!("{}/console/openid", base(app))));
     }
     page.push(Form {
         title: "With a management key".into(),
@@ -51,8 +59,8 @@ pub async fn sign_in(
     fields: Fields,
 ) -> Result<Response, Refused> {
     let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let signed_in = app.authority.sign_in(&fields.secret("management_key"), &request_id, source, agent).await;
-    if let Some(session) = signed_in.map_err(|error| Refused::of(&app, error))? {
+    if let Some(caller) = app.authority.find_caller(&fields.secret("management_key")) {
+        let session = app.authority.sign_in(&caller, &request_id, source, agent).await.map_err(|error| Refused::of(&app, error))?;
         return Ok((jar.add(cookie::<Operator>(session.expose())), Redirect::to(&format!("{}/console", base(&app)))).into_response());
     }
     let (status, text) = if app.throttle.admits_failure(source) {
@@ -81,10 +89,29 @@ fn confirm_form(visit: &Visit, next: &str) -> Form {
     }
 }
 
-pub async fn confirm_page(visit: Visit) -> Response {
+fn confirmation(visit: &Visit, notice: Option<&'static str>, next: &str) -> Page {
     let mut page = Page::new("Is it still you?");
-    page.push(confirm_form(&visit, visit.query.text("next")));
+    if let Some(text) = notice {
+        page.push(Notice::new(Tone::Bad, text));
+    }
+    if let (Some(host), Some(_)) = (visit.app.authority.openid_host(), &visit.caller().key().signs_in_as) {
+        let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+        page.blocks.push(at_provider(&host, visit.path(format!("openid/again?next={next}"))));
+    }
+    page.push(confirm_form(visit, next));
+    page
+}
+
+pub async fn confirm_page(visit: Visit) -> Response {
+    let page = confirmation(&visit, None, visit.query.text("next"));
     visit.render("", page)
+}
+
+/// Another page of the console, and nothing else; its first one where that is none.
+pub fn page_of_console(app: &App, next: &str) -> String {
+    let local = !next.contains("..") && next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-:".contains(&byte));
+    let home = format!("{}/console", base(app));
+    if local && !next.is_empty() { format!("{home}/{next}") } else { home }
 }
 
 pub async fn confirm(visit: Visit, jar: CookieJar, fields: Fields) -> Result<Response, Refused> {
@@ -92,14 +119,10 @@ pub async fn confirm(visit: Visit, jar: CookieJar, fields: Fields) -> Result<Res
     let next = fields.text("next");
     let Some(session) = confirmed? else {
         visit.demand_patience()?;
-        let mut page = Page::new("Is it still you?");
-        page.push(Notice::new(Tone::Bad, "This is not the management key of this session."));
-        page.push(confirm_form(&visit, next));
+        let page = confirmation(&visit, Some("This is not the management key of this session."), next);
         return Ok((StatusCode::FORBIDDEN, visit.render("", page)).into_response());
     };
-    // Only to pages of the console.
-    let local = !next.contains("..") && next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte));
-    let next = if local { visit.path(next) } else { visit.path("organizations") };
+    let next = page_of_console(&visit.app, next);
     Ok((jar.add(cookie::<Operator>(session.expose())), Redirect::to(&next)).into_response())
 }
 

@@ -5,7 +5,7 @@ use axum::response::Response;
 use super::visit::Visit;
 use crate::authority::error::Error;
 use crate::domain::id::ManagementKeyId;
-use crate::domain::management_key::{Grants, NewManagementKey, Power};
+use crate::domain::management_key::{Grants, Identity, NewManagementKey, Power};
 use crate::domain::text::{FieldError, Name};
 use crate::http::pages::{Action, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Reveal, Table, short};
 
@@ -14,7 +14,7 @@ const WRITE: Power = Power::ManagementKeysWrite;
 pub async fn list(visit: Visit) -> Result<Response, Refused> {
     let listed = visit.app.authority.list_management_keys(visit.caller(), &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
-    let mut table = Table::new("", &["Name", "Ends with", "May", "Organization", "Last Used", "Created", ""], "No key.");
+    let mut table = Table::new("", &["Name", "Ends with", "May", "Organization", "Signs in as", "Last Used", "Created", ""], "No key.");
     for key in &listed.data {
         let name = key.name.as_str();
         let delete = Action::link(visit.path(format!("management_keys/{}/delete", key.id)), "Delete", name).last();
@@ -23,6 +23,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             Cell::code(format!("…{}", key.key_hint)),
             Cell::text(short(&key.permissions.to_string(), 60)),
             Cell::text(key.organization_id.map_or_else(|| "all".to_owned(), |id| id.to_string())),
+            Cell::text(key.signs_in_as.as_ref().map_or_else(String::new, |identity| identity.as_str().to_owned())),
             Cell::Time(key.last_used_at, "never"),
             Cell::Time(Some(key.created_at), ""),
             Cell::Actions(if visit.may(WRITE) { vec![delete] } else { Vec::new() }),
@@ -43,7 +44,13 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
                     "With spaces between them; * is everything, *:read is to read everything.",
                 ),
                 Field::text("organization_id", "Only in the organization", "org_…", ""),
-            ],
+            ]
+            .into_iter()
+            .chain(visit.app.authority.openid_host().map(|_| {
+                let hint = "Who signs in here as it: an address that your identity provider verified, or its sub.";
+                Field::text("signs_in_as", "Signs in as", "ada@example.com", hint)
+            }))
+            .collect(),
             button: "Create".into(),
             ..Form::default()
         });
@@ -62,6 +69,7 @@ pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
         name: Name::parse("name", fields.text("name")).map_err(refused)?,
         permissions: Grants::parse(fields.text("permissions").split_whitespace()).map_err(refused)?,
         organization_id,
+        signs_in_as: fields.get("signs_in_as").map(Identity::parse).transpose().map_err(refused)?,
     };
     let create = ("management_key.create", WRITE);
     let (made, _) = visit.change(create, None, async |change| change.create_management_key(new).await).await?;

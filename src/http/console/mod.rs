@@ -7,6 +7,7 @@ mod events;
 mod management_keys;
 mod member;
 mod members;
+mod openid;
 mod organizations;
 mod overview;
 mod permissions;
@@ -36,6 +37,9 @@ pub fn routes(base: &str) -> Router<Arc<App>> {
         .route("/console", get(overview::overview))
         .route("/console/sign_in", get(door::sign_in_page).post(door::sign_in))
         .route("/console/sign_out", post(door::sign_out))
+        .route("/console/openid", get(openid::sign_in))
+        .route("/console/openid/again", get(openid::sign_in_again))
+        .route("/console/openid/callback", get(openid::callback))
         .route("/console/confirm", get(door::confirm_page).post(door::confirm))
         .route("/console/organizations", get(organizations::list).post(organizations::create))
         .route("/console/organizations/{id}", get(organizations::show).post(organizations::update))

@@ -65,10 +65,12 @@ impl Visit {
         Link::new(self.path(place), text)
     }
 
-    /// Takes the management key again; answers the session's new name.
+    /// Takes the management key again; answers the session's new name, and nothing for another key.
     pub async fn confirm(&self, key: &Secret) -> Result<Option<Secret>, Refused> {
-        let confirmed = self.app.authority.confirm_operator(&self.who, key, &self.sender.request_id, self.sender.source).await;
-        confirmed.map_err(|error| self.refused(error))
+        let authority = &self.app.authority;
+        let Some(caller) = authority.find_caller(key).filter(|caller| caller.id() == self.caller().id()) else { return Ok(None) };
+        let confirmed = authority.confirm_operator(self.who.session.id, &caller, &self.sender.request_id, self.sender.source).await;
+        confirmed.map(Some).map_err(|error| self.refused(error))
     }
 
     /// Counts a wrong key (case 264).

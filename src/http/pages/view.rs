@@ -25,6 +25,8 @@ pub struct Frame {
     pub navigation: Vec<Link>,
     /// The path of the entry that is shown as the current one.
     pub current: String,
+    /// Where the page leads by itself, at once.
+    pub onward: Option<String>,
     /// Who is in, and the path of the form that lets him out.
     pub who: Option<(String, String)>,
 }
