@@ -11,8 +11,8 @@ pub struct Refused {
     status: StatusCode,
     title: &'static str,
     text: String,
-    base: String,
-    area: &'static str,
+    /// What is around it.
+    frame: Box<Frame>,
     cause: Option<Box<str>>,
     /// Whether there is a way on from here.
     leads_home: bool,
@@ -22,12 +22,20 @@ pub struct Refused {
 
 impl Refused {
     pub fn new(app: &App, status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
-        Self { status, title, text: text.into(), base: super::base(app), area: "console", cause: None, leads_home: true, elsewhere: None }
+        Self {
+            status,
+            title,
+            text: text.into(),
+            frame: Box::new(Frame::bare(&super::base(app))),
+            cause: None,
+            leads_home: true,
+            elsewhere: None,
+        }
     }
 
-    /// The portal's own, which may be all that can be reached from where the visitor is.
-    pub fn in_portal(self) -> Self {
-        Self { area: "portal", ..self }
+    /// In another place than the console.
+    pub fn within(self, frame: Frame) -> Self {
+        Self { frame: Box::new(frame), ..self }
     }
 
     /// For somebody who cannot go anywhere from here.
@@ -77,9 +85,10 @@ impl IntoResponse for Refused {
         }
         let mut page = Page::new(self.title);
         page.push(Notice::new(Tone::Bad, self.text));
-        let home = Link::new(format!("{}/{}", self.base, self.area), "Go to the first page");
-        let navigation = if self.leads_home { vec![home] } else { Vec::new() };
-        let frame = Frame { area: self.area, navigation, ..Frame::bare(&self.base) };
+        let mut frame = self.frame;
+        if self.leads_home {
+            frame.navigation.push(Link::new(format!("{}/{}", frame.base, frame.area), "Go to the first page"));
+        }
         let mut response = (self.status, frame.render(&page)).into_response();
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(cause.into()));

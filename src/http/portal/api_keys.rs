@@ -125,6 +125,9 @@ async fn make(visit: &Visit, kind: &Kind, owner: NewOwner, fields: Fields) -> Re
 
 /// The key, if it is one the session has to do with, and the page it is on.
 async fn find(visit: &Visit, id: &str) -> Result<(&'static Kind, ApiKey), Error> {
+    if ![OF_ORGANIZATION, OWN, OF_MEMBERS].iter().any(|kind| visit.may(kind.capability)) {
+        return Err(Error::NotFound("page"));
+    }
     let found = visit.app.authority.find_api_key(visit.caller(), id).await?;
     let own = found.owner.user_id().is_some() && found.owner.user_id() == visit.who.session.user_id;
     let possible: &[&'static Kind] = match found.owner.user_id() {

@@ -52,13 +52,13 @@ impl Who for Visitor {
 /// Whatever a session is over for, the way back in is the same.
 pub fn closed(app: &App) -> Refused {
     let text = "The link was opened already, or too much time has passed. Ask for a new one where you got it.";
-    Refused::new(app, StatusCode::FORBIDDEN, "This session is over", text).in_portal().at_the_end()
+    Refused::new(app, StatusCode::FORBIDDEN, "This session is over", text).within(frame(app, None)).at_the_end()
 }
 
 pub fn refused(app: &App, error: Error) -> Refused {
     match error {
         Error::Unauthenticated => closed(app),
-        other => Refused::of(app, other).in_portal(),
+        other => Refused::of(app, other).within(frame(app, None)),
     }
 }
 
