@@ -71,6 +71,7 @@ bench: peers ## tokens beside the HTTP answer, the signature and two peers, a mi
 	target/release/examples/bench
 	target/release/examples/bench management
 	target/release/examples/bench revocation
+	target/release/examples/bench pages
 	CHANCERY_TEST_POSTGRES_SETTINGS= tests/postgres target/release/examples/bench database
 
 # The peers that tokens are measured beside.

@@ -388,6 +388,70 @@ async fn a_key_with_few_powers_meets_no_dead_end() {
     let name_only = on.management_key(&["organizations:read"], None).await;
     let session = enter(&on, &name_only).await;
     assert_eq!(get(&on, &session, &format!("/console/organizations/{organization}")).await.status, 200);
+    let other = on.organization("Other").await;
+    let bound = on.management_key(&["applications:read"], Some(&organization)).await;
+    let within = enter(&on, &bound).await;
+    let place = format!("/console/organizations/{organization}");
+    assert!(get(&on, &within, "/console").await.text.contains(&format!("href=\"{place}\"")), "the way to its own organization");
+    let there = get(&on, &within, &place).await;
+    assert!(there.status == 200 && !there.text.contains("Acme"), "by its id, as its name is not granted: {there:?}");
+    assert_eq!(get(&on, &within, &format!("/console/organizations/{other}")).await.status, 404);
+    assert_eq!(get(&on, &within, "/console/organizations/nonsense").await.status, 404);
     let refused = get(&on, &session, "/console/events").await;
     assert!(refused.status == 403 && refused.text.contains("href=\"/console\""), "{refused:?}");
+}
+
+/// The names in the rows of a list, and the way to its next page.
+fn rows_of(page: &Answer) -> (Vec<String>, Option<String>) {
+    let names = page.text.split("<tr><td data-label=\"Name\">").skip(1).map(|row| row.split("\">").nth(1).unwrap().split('<').next().unwrap().to_owned());
+    let next = page.text.split("<nav class=\"pages\"").nth(1).and_then(|links| {
+        let link = links.split("Next →").next().filter(|_| links.contains("Next →"))?;
+        Some(link.rsplit("href=\"").next()?.split('"').next()?.replace("&#38;", "&").replace("&amp;", "&"))
+    });
+    (names.collect(), next)
+}
+
+#[tokio::test]
+async fn a_list_of_several_pages_is_sorted_as_a_whole() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let mut clients = Vec::new();
+    for number in 0..120 {
+        // In an order that is neither that of the names nor its reverse, with names that are alike but for their case.
+        let name = format!("{}-{}", if number % 2 == 0 { "app" } else { "APP" }, 100 + (number * 37) % 60);
+        clients.push((name.clone(), on.application_of(&organization, json!({ "name": name })).await));
+    }
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let whole = async |query: &str| {
+        let (mut names, mut path) = (Vec::new(), Some(format!("/console/organizations/{organization}?{query}")));
+        while let Some(next) = path {
+            let (rows, after) = rows_of(&get(&on, &session, &next).await);
+            names.extend(rows);
+            path = after;
+        }
+        names
+    };
+    let lower = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>();
+    let mut sorted: Vec<_> = clients.iter().map(|(name, _)| name.to_lowercase()).collect();
+    sorted.sort();
+    assert_eq!(lower(&whole("sort=name").await), sorted);
+    sorted.reverse();
+    assert_eq!(lower(&whole("sort=name&order=desc").await), sorted);
+    let made: Vec<_> = clients.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(whole("sort=created&order=asc").await, made);
+    for (_, client) in &clients[30..33] {
+        on.pass(MINUTE).await;
+        on.token(client).await;
+    }
+    on.app.authority.flush_uses().await.unwrap();
+    let used = whole("sort=last_used").await;
+    assert_eq!(used[..3], [made[32].clone(), made[31].clone(), made[30].clone()]);
+    assert_eq!(used.len(), 120);
+    assert_eq!(lower(&whole("sort=name&search=APP-10").await).len(), 20, "what was searched for stays");
+    // A list that has no last use is as it always is.
+    assert_eq!(get(&on, &session, "/console/organizations?sort=last_used").await.status, 200);
+    assert_eq!(get(&on, &session, "/console/organizations?sort=name&order=desc").await.status, 200);
+    let page = get(&on, &session, &format!("/console/organizations/{organization}?sort=name")).await;
+    assert!(page.text.contains("aria-sort=\"ascending\"") && page.text.contains("sort=name&#38;order=desc"), "{page:?}");
+    assert!(!page.text.contains("data-sort"), "a part of a list is not sorted as if it were all of it");
 }

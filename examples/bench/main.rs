@@ -11,6 +11,7 @@ mod house;
 mod in_process;
 mod management;
 mod million;
+mod pages;
 mod report;
 mod revocation;
 mod rungs;
@@ -34,6 +35,7 @@ fn main() {
         Some("bare") => return bare::serve(),
         Some("management") => return management::measure_all(),
         Some("revocation") => return revocation::measure(),
+        Some("pages") => return pages::measure(),
         Some("database") => return database::measure_all(),
         _ => {}
     }

@@ -6,15 +6,15 @@ use super::Authority;
 use super::acting::demand_admin;
 use super::caller::Caller;
 use super::error::Error;
-use crate::domain::id::{ApiKeyId, ApplicationId, OrganizationId};
+use crate::domain::id::{ApiKeyId, ApplicationId, ClientSecretId, OrganizationId};
 use crate::domain::management_key::{Power, Reach};
 use crate::domain::timestamp::Timestamp;
 use crate::storage::usage_history::{self, HourOf};
 use crate::storage::{Tx, organizations};
 
 const HOURS: usize = 24;
-/// Of how many organizations it is told who uses the most.
-const TOP: usize = 10;
+/// Of how many it is told which of them use the most.
+const TOP: i64 = 20;
 
 /// What organizations obtained in the last 24 hours, the running one last.
 pub struct TokensOfAll {
@@ -23,17 +23,30 @@ pub struct TokensOfAll {
     pub most: Vec<(OrganizationId, String, Vec<i64>)>,
 }
 
-/// For each its last 24 hours, the running one last.
-fn by_hour<T: Eq + Hash>(uses: Vec<HourOf<T>>, now: Timestamp) -> HashMap<T, Vec<i64>> {
-    let first = now.hour() + 1 - HOURS as i64;
-    let mut series: HashMap<T, Vec<i64>> = HashMap::new();
-    for HourOf { of, hour, uses } in uses {
-        let series = series.entry(of).or_insert_with(|| vec![0; HOURS]);
-        if let Some(place) = usize::try_from(hour - first).ok().and_then(|at| series.get_mut(at)) {
-            *place += uses;
+/// Of each its last 24 hours, the running one last.
+pub struct HoursOf<T>(HashMap<T, Vec<i64>>);
+
+impl<T: Eq + Hash> HoursOf<T> {
+    fn of(uses: Vec<HourOf<T>>, now: Timestamp) -> Self {
+        let first = now.hour() + 1 - HOURS as i64;
+        let mut series: HashMap<T, Vec<i64>> = HashMap::new();
+        for HourOf { of, hour, uses } in uses {
+            let series = series.entry(of).or_insert_with(|| vec![0; HOURS]);
+            if let Some(place) = usize::try_from(hour - first).ok().and_then(|at| series.get_mut(at)) {
+                *place += uses;
+            }
         }
+        Self(series)
     }
-    series
+
+    /// Those of one, who may have none.
+    pub fn of_one(&self, id: &T) -> Vec<i64> {
+        self.0.get(id).cloned().unwrap_or_else(|| vec![0; HOURS])
+    }
+
+    fn in_order_of(&self, ids: Vec<T>) -> Vec<(T, Vec<i64>)> {
+        ids.into_iter().map(|id| (self.of_one(&id), id)).map(|(hours, id)| (id, hours)).collect()
+    }
 }
 
 impl Authority {
@@ -47,26 +60,57 @@ impl Authority {
         self.clock.now().hour() - HOURS as i64
     }
 
-    /// Tokens of each application of an organization.
+    /// Tokens of these applications of an organization.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::Unavailable`].
-    pub async fn tokens_by_application(&self, caller: &Caller, organization: &str) -> Result<HashMap<ApplicationId, Vec<i64>>, Error> {
+    pub async fn tokens_of_applications(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        of: &[ApplicationId],
+    ) -> Result<HoursOf<ApplicationId>, Error> {
         let reach = caller.demand(Power::ApplicationsRead)?;
         let mut tx = self.database.read().await?;
         let id = self.organization_of(&mut tx, caller, reach, organization).await?;
-        Ok(by_hour(usage_history::of_applications(&mut tx, id, self.after()).await?, self.clock.now()))
+        Ok(HoursOf::of(usage_history::of_applications(&mut tx, id, of, self.after()).await?, self.clock.now()))
     }
 
-    /// Uses of each API key of an organization.
+    /// The applications of an organization that obtained the most.
     ///
     /// # Errors
     /// As before.
-    pub async fn uses_by_api_key(&self, caller: &Caller, organization: &str) -> Result<HashMap<ApiKeyId, Vec<i64>>, Error> {
+    pub async fn busiest_applications(&self, caller: &Caller, organization: &str) -> Result<Vec<(ApplicationId, Vec<i64>)>, Error> {
+        let reach = caller.demand(Power::ApplicationsRead)?;
+        let mut tx = self.database.read().await?;
+        let id = self.organization_of(&mut tx, caller, reach, organization).await?;
+        let busiest = usage_history::busiest_applications(&mut tx, id, self.after(), TOP).await?;
+        let hours = usage_history::of_applications(&mut tx, id, &busiest, self.after()).await?;
+        Ok(HoursOf::of(hours, self.clock.now()).in_order_of(busiest))
+    }
+
+    /// Uses of these API keys of an organization and its members.
+    ///
+    /// # Errors
+    /// As before.
+    pub async fn uses_of_api_keys(&self, caller: &Caller, organization: &str, of: &[ApiKeyId]) -> Result<HoursOf<ApiKeyId>, Error> {
         let reach = caller.demand(Power::ApiKeysRead)?;
         let mut tx = self.database.read().await?;
         let id = self.organization_of(&mut tx, caller, reach, organization).await?;
-        Ok(by_hour(usage_history::of_api_keys(&mut tx, id, self.after()).await?, self.clock.now()))
+        Ok(HoursOf::of(usage_history::of_api_keys(&mut tx, id, of, self.after()).await?, self.clock.now()))
+    }
+
+    /// The API keys of an organization and its members that were used the most.
+    ///
+    /// # Errors
+    /// As before.
+    pub async fn busiest_api_keys(&self, caller: &Caller, organization: &str) -> Result<Vec<(ApiKeyId, Vec<i64>)>, Error> {
+        let reach = caller.demand(Power::ApiKeysRead)?;
+        let mut tx = self.database.read().await?;
+        let id = self.organization_of(&mut tx, caller, reach, organization).await?;
+        let busiest = usage_history::busiest_api_keys(&mut tx, id, self.after(), TOP).await?;
+        let hours = usage_history::of_api_keys(&mut tx, id, &busiest, self.after()).await?;
+        Ok(HoursOf::of(hours, self.clock.now()).in_order_of(busiest))
     }
 
     /// Tokens of one organization.
@@ -77,8 +121,7 @@ impl Authority {
         let reach = caller.demand(Power::ApplicationsRead)?;
         let mut tx = self.database.read().await?;
         let id = self.organization_of(&mut tx, caller, reach, organization).await?;
-        let uses = usage_history::of_organizations(&mut tx, Some(id), self.after()).await?;
-        Ok(by_hour(uses, self.clock.now()).remove(&id).unwrap_or_else(|| vec![0; HOURS]))
+        Ok(self.series(usage_history::tokens_by_hour(&mut tx, Some(id), self.after()).await?))
     }
 
     /// Tokens of all organizations in reach together, and, for who may read organizations, which of them obtained the most.
@@ -89,23 +132,39 @@ impl Authority {
         let reach = caller.demand(Power::ApplicationsRead)?;
         let mut tx = self.database.read().await?;
         demand_admin(&mut tx, caller, None).await?;
-        let uses = usage_history::of_organizations(&mut tx, reach.organization(), self.after()).await?;
-        let mut series: Vec<_> = by_hour(uses, self.clock.now()).into_iter().collect();
-        let mut all = TokensOfAll { by_hour: vec![0; HOURS], most: Vec::new() };
-        for (_, hours) in &series {
-            for (total, own) in all.by_hour.iter_mut().zip(hours) {
-                *total += own;
-            }
-        }
+        let (own, after) = (reach.organization(), self.after());
+        let by_hour = self.series(usage_history::tokens_by_hour(&mut tx, own, after).await?);
+        let mut most = Vec::new();
         if caller.may(Power::OrganizationsRead) {
-            series.sort_by_key(|(_, hours)| std::cmp::Reverse(hours.iter().sum::<i64>()));
-            for (id, hours) in series.into_iter().take(TOP) {
+            let busiest = usage_history::busiest_organizations(&mut tx, own, after, TOP).await?;
+            let hours = usage_history::of_organizations(&mut tx, own, &busiest, after).await?;
+            for (id, hours) in HoursOf::of(hours, self.clock.now()).in_order_of(busiest) {
                 if let Some(organization) = organizations::find(&mut tx, reach, &id.to_string()).await? {
-                    all.most.push((id, organization.name.as_str().to_owned(), hours));
+                    most.push((id, organization.name.as_str().to_owned(), hours));
                 }
             }
         }
-        Ok(all)
+        Ok(TokensOfAll { by_hour, most })
+    }
+
+    /// How often each secret of an application was used since the hour of a moment began.
+    ///
+    /// # Errors
+    /// As before.
+    pub async fn uses_of_secrets_since(
+        &self,
+        caller: &Caller,
+        application: &str,
+        since: Timestamp,
+    ) -> Result<HashMap<ClientSecretId, i64>, Error> {
+        let found = self.find_application(caller, application).await?;
+        let uses = usage_history::of_secrets_since(&mut self.database.read().await?, found.id, since.hour()).await?;
+        Ok(uses.into_iter().collect())
+    }
+
+    fn series(&self, hours: Vec<(i64, i64)>) -> Vec<i64> {
+        let hours = hours.into_iter().map(|(hour, uses)| HourOf { of: (), hour, uses });
+        HoursOf::of(hours.collect(), self.clock.now()).of_one(&())
     }
 
     /// Of each API key in reach that works: when it was made, and last used.

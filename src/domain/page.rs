@@ -1,11 +1,38 @@
 //! Pages of a list: `limit`, `before` and `after` an object's id, `order`.
 
-/// The order of a list, by creation.
+/// By what a list is in order. Two that are alike are in the order of their creation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SortKey {
+    #[default]
+    Created,
+    /// Without regard to ASCII case.
+    Name,
+    /// What was never used is before everything that was.
+    LastUsed,
+}
+
+/// The order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     Ascending,
     #[default]
     Descending,
+}
+
+impl Order {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ascending => "asc",
+            Self::Descending => "desc",
+        }
+    }
+
+    pub fn reversed(self) -> Self {
+        match self {
+            Self::Ascending => Self::Descending,
+            Self::Descending => Self::Ascending,
+        }
+    }
 }
 
 /// Where a page begins: beyond this object, forwards or backwards in the list's order.
@@ -19,6 +46,8 @@ pub enum Cursor {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRequest {
     pub limit: u8,
+    /// Of lists that can be in another order; the others are by creation.
+    pub by: SortKey,
     pub order: Order,
     pub cursor: Option<Cursor>,
 }

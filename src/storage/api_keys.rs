@@ -4,13 +4,13 @@ use sqlx::FromRow;
 
 use super::client_secrets::{read_digest, write_digest};
 use super::installation::take_status_indexes;
-use super::page::keyset;
+use super::page::{Sortable, keyset_sorted};
 use super::{Result, StoreError, Tx, escape_like, life, on, revocations, run, stored, with_part};
 use crate::domain::api_key::{ApiKey, ApiKeyFilter, ApiKeyStatus, Owner, OwnerFilter, StatusFilter};
 use crate::domain::credential::SecretDigest;
 use crate::domain::id::{ApiKeyId, OrganizationId, UserId};
 use crate::domain::management_key::Reach;
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::page::{Page, PageRequest, SortKey};
 use crate::domain::text::Name;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::usage::Usage;
@@ -22,6 +22,8 @@ pub struct StoredApiKey {
     pub generation: i64,
     pub status_index: StatusIndex,
 }
+
+const SORTABLE: Sortable = Sortable { table: "api_key", by: &[SortKey::Name, SortKey::LastUsed] };
 
 #[derive(FromRow)]
 struct Row {
@@ -144,7 +146,7 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &ApiKeyFilter, request: &Pa
         Some(_) => "api_key.user_id = $4",
         None => "api_key.organization_id = $3",
     };
-    let keyset = keyset(select, Some(within), "api_key.id", 8, request);
+    let keyset = keyset_sorted(select, Some(within), &SORTABLE, 8, request);
     let status = match filter.status {
         StatusFilter::All => "all",
         StatusFilter::NotRevoked => "not_revoked",

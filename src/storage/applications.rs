@@ -2,15 +2,17 @@
 use chancery_verifier::Scope;
 use sqlx::FromRow;
 
-use super::page::keyset;
+use super::page::{Sortable, keyset_sorted};
 use super::{Result, StoreError, Tx, escape_like, on, revocations, run, stored, with_part};
 use crate::domain::application::{Application, ApplicationStatus, ApplicationType, ClientAuthenticationMethod};
 use crate::domain::id::{ApplicationId, OrganizationId};
 use crate::domain::management_key::Reach;
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::page::{Page, PageRequest, SortKey};
 use crate::domain::text::Name;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::usage::Usage;
+
+const SORTABLE: Sortable = Sortable { table: "application", by: &[SortKey::Name, SortKey::LastUsed] };
 
 #[derive(FromRow)]
 struct Row {
@@ -123,7 +125,7 @@ pub async fn list(
         (None, Some(_)) => Some("organization_id = $3"),
         (None, None) => None,
     };
-    let keyset = keyset(sql, within, "id", 4, request);
+    let keyset = keyset_sorted(sql, within, &SORTABLE, 4, request);
     let own = reach.organization().map(|id| id.to_string());
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql)
         .bind(now.hour())

@@ -1,14 +1,16 @@
 //! Organizations.
 use sqlx::FromRow;
 
-use super::page::keyset;
+use super::page::{Sortable, keyset_sorted};
 use super::{Result, StoreError, Tx, on, revocations, run, stored, with_part};
 use crate::domain::id::OrganizationId;
 use crate::domain::management_key::Reach;
 use crate::domain::organization::{Organization, OrganizationPrincipal, OrganizationStatus};
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::page::{Page, PageRequest, SortKey};
 use crate::domain::text::Name;
 use crate::domain::timestamp::Timestamp;
+
+const SORTABLE: Sortable = Sortable { table: "organization", by: &[SortKey::Name] };
 
 #[derive(FromRow)]
 struct Row {
@@ -64,7 +66,7 @@ pub async fn find_by_external_id(tx: &mut Tx, reach: Reach, external_id: &str) -
 pub async fn list(tx: &mut Tx, reach: Reach, search: Option<&str>, request: &PageRequest) -> Result<Page<Organization>> {
     let select = "SELECT * FROM organization WHERE (CAST($1 AS TEXT) IS NULL OR id = $1) \
                   AND (CAST($2 AS TEXT) IS NULL OR LOWER(name) LIKE $2 ESCAPE '!')";
-    let keyset = keyset(select, None, "id", 2, request);
+    let keyset = keyset_sorted(select, None, &SORTABLE, 2, request);
     let own = reach.organization().map(|id| id.to_string());
     let rows: Vec<Row> = on!(tx, |connection| sqlx::query_as(keyset.sql)
         .bind(own)

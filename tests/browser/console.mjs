@@ -99,6 +99,7 @@ const asked = page.asked;
 await page.getByRole("link", { name: "I have stored it" }).click();
 assert.equal(page.asked, asked);
 await text(page, "The new secret has not been used yet");
+await text(page, "Uses since the hour of the rotation");
 await look(page, "rotating");
 const token = async (value) =>
   fetch(`${base}/oauth/token`, {
@@ -139,7 +140,8 @@ await page.getByRole("link", { name: "I have stored it" }).click();
 for (const column of ["Name", "Key Prefix", "Scopes", "Last Used", "Status", "Created"]) await page.getByRole("columnheader", { name: column, exact: true }).waitFor();
 await text(page, "Expires soon");
 await look(page, "keys");
-await page.getByRole("columnheader", { name: "Name" }).getByRole("button").click();
+await page.getByRole("columnheader", { name: "Name" }).getByRole("link").click();
+assert.equal(await page.getByRole("columnheader", { name: "Name" }).getAttribute("aria-sort"), "ascending");
 await page.getByRole("link", { name: "Revoke CI/CD Pipeline" }).click();
 await text(page, "Are you sure you want to revoke this API key? Any applications using it will immediately lose access.");
 await look(page, "revoke-key");

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use super::error::Stop;
 use crate::authority::error::Error;
-use crate::domain::page::{Cursor, Order, PageRequest};
+use crate::domain::page::{Cursor, Order, PageRequest, SortKey};
 use crate::domain::text::FieldError;
 
 /// The parameters of a query, the last of each name.
@@ -43,6 +43,6 @@ impl Query {
             (None, Some(before)) => Some(Cursor::Before(before.to_owned())),
             (Some(_), Some(_)) => return Err(invalid("after", "a page takes after or before, not both".into())),
         };
-        Ok(PageRequest { limit, order, cursor })
+        Ok(PageRequest { limit, by: SortKey::Created, order, cursor })
     }
 }

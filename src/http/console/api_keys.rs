@@ -20,7 +20,7 @@ const NOW: &str = "now";
 
 pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (mut page, organization) = organizations::page(&visit, &id, "api_keys").await?;
-    let (authority, id) = (&visit.app.authority, organization.id.to_string());
+    let (authority, id) = (&visit.app.authority, organization.to_string());
     let place = format!("organizations/{id}/api_keys");
     let (status, filters) = shown_keys(&visit.query, &visit.path(&place));
     let filter = ApiKeyFilter {
@@ -32,18 +32,20 @@ pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Resul
     };
     let listed = authority.list_api_keys_of_organization(visit.caller(), &id, filter, &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
-    let hours = authority.uses_by_api_key(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
+    let shown: Vec<_> = listed.data.iter().map(|key| key.id).collect();
+    let hours = authority.uses_of_api_keys(visit.caller(), &id, &shown).await.map_err(|error| visit.refused(error))?;
     let mut table = Table::new("", &KEY_COLUMNS, "No API key yet.");
     table.filtered = visit.query.has("status");
     visit.search(&mut table);
     table.filters = filters;
     for key in &listed.data {
-        table.rows.push(row(&visit, key, Some(hours.get(&key.id).cloned().unwrap_or_else(|| vec![0; 24]))));
+        table.rows.push(row(&visit, key, Some(hours.of_one(&key.id))));
     }
+    visit.sort(&mut table, &place, &["status", "search"]);
     visit.turn(&mut table, &listed, &place, &["status", "search"]);
     if visit.may(WRITE) {
         let catalogue = authority.grantable(HolderKind::ApiKeyOrganization).await.map_err(|error| visit.refused(error))?;
-        let latest = authority.latest_expiry(organization.id).await.map_err(|error| visit.refused(error))?;
+        let latest = authority.latest_expiry(organization).await.map_err(|error| visit.refused(error))?;
         page.push(Form {
             title: "New API key".into(),
             about: "A long-lived token of the organization, for quick integrations. For servers an application is better: its tokens are short-lived.".into(),

@@ -15,7 +15,7 @@ use crate::domain::client_secret::SecretStatus;
 use crate::domain::management_key::Power;
 use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::credentials::{application_fields, application_status, rotation_form, rotation_notice, usage};
+use crate::http::pages::credentials::{application_fields, application_status, rotation_blocks, rotation_form, successor, usage};
 use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table, permission_checks, short};
 
 const WRITE: Power = Power::ApplicationsWrite;
@@ -27,10 +27,11 @@ const METHODS: [(&str, &str, ClientAuthenticationMethod); 2] = [
 
 pub async fn list_of_organization(visit: Visit, id: String) -> Result<Response, Refused> {
     let (mut page, organization) = organizations::page(&visit, &id, "").await?;
-    let (authority, id) = (&visit.app.authority, organization.id.to_string());
+    let (authority, id) = (&visit.app.authority, organization.to_string());
     let listed = authority.list_applications(visit.caller(), Some(&id), visit.query.get("search"), &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
-    let hours = authority.tokens_by_application(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
+    let shown: Vec<_> = listed.data.iter().map(|application| application.id).collect();
+    let hours = authority.tokens_of_applications(visit.caller(), &id, &shown).await.map_err(|error| visit.refused(error))?;
     let columns = ["Name", "Client ID", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created", ""];
     let mut table = Table::new("", &columns, "No application yet. Make one: its client ID and secret obtain short-lived tokens.");
     for application in &listed.data {
@@ -41,14 +42,16 @@ pub async fn list_of_organization(visit: Visit, id: String) -> Result<Response, 
             Cell::code(application.client_id.to_string()),
             Cell::text(short(&application.scope.to_string(), 60)),
             Cell::Time(application.last_used_at, "never"),
-            Cell::Usage(application.usage, Some(hours.get(&application.id).cloned().unwrap_or_else(|| vec![0; 24]))),
+            Cell::Usage(application.usage, Some(hours.of_one(&application.id))),
             Cell::Chip(application_status(application)),
             Cell::Time(Some(application.created_at), ""),
             Cell::Actions(vec![Action::link(place, "Open", name)]),
         ]);
     }
     visit.search(&mut table);
-    visit.turn(&mut table, &listed, &format!("organizations/{id}"), &["search"]);
+    let place = format!("organizations/{id}");
+    visit.sort(&mut table, &place, &["search"]);
+    visit.turn(&mut table, &listed, &place, &["search"]);
     if visit.may(WRITE) {
         let catalogue = authority.grantable(HolderKind::M2m).await.map_err(|error| visit.refused(error))?;
         page.push(Form {
@@ -110,8 +113,9 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     let id = application.id.to_string();
     let name = application.name.as_str();
     let retiring = secrets.iter().any(|secret| secret.status == SecretStatus::Retiring);
-    if let Some(notice) = rotation_notice(&secrets) {
-        page.push(notice);
+    if let Some(new) = successor(&secrets) {
+        let uses = visit.app.authority.uses_of_secrets_since(visit.caller(), &id, new.created_at).await;
+        page.blocks.extend(rotation_blocks(&secrets, new, &uses.map_err(|error| visit.refused(error))?));
     }
     page.push(client_secrets::table(&visit, &id, &secrets, now));
     if visit.may(WRITE) {
@@ -224,9 +228,10 @@ pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
 
 /// What stops, for the page before it does.
 async fn blast_radius(visit: &Visit, application: &Application) -> Result<Facts, Refused> {
-    let hours = visit.app.authority.tokens_by_application(visit.caller(), &application.organization_id.to_string()).await;
-    let hours = hours.map_err(|error| visit.refused(error))?;
-    let last_hour: i64 = hours.get(&application.id).map_or(0, |hours| hours.iter().rev().take(2).sum());
+    let organization = application.organization_id.to_string();
+    let hours = visit.app.authority.tokens_of_applications(visit.caller(), &organization, &[application.id]).await;
+    let hours = hours.map_err(|error| visit.refused(error))?.of_one(&application.id);
+    let last_hour: i64 = hours.iter().rev().take(2).sum();
     let rows = vec![
         ("Application".to_owned(), Cell::text(application.name.as_str())),
         ("Tokens in this hour and the one before".to_owned(), Cell::Number(last_hour)),

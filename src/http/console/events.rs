@@ -47,7 +47,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
 
 pub async fn of_organization(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (mut page, organization) = organizations::page(&visit, &id, "events").await?;
-    let id = organization.id.to_string();
+    let id = organization.to_string();
     page.push(found(&visit, Some(id.clone()), &format!("organizations/{id}/events")).await?);
     Ok(visit.render("organizations", page))
 }

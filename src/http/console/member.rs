@@ -105,6 +105,7 @@ async fn keys(visit: &Visit, membership: &Membership, page: &mut Page) -> Result
     table.filters = filters;
     visit.search(&mut table);
     table.rows = listed.data.iter().map(|key| api_keys::row(visit, key, None)).collect();
+    visit.sort(&mut table, &place, &["status", "search"]);
     visit.turn(&mut table, &listed, &place, &["status", "search"]);
     page.push(table);
     Ok(())

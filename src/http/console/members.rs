@@ -8,7 +8,7 @@ use crate::authority::error::Error;
 use crate::domain::management_key::Power;
 use crate::domain::membership::{Membership, MembershipFilter, MembershipStatus, NewMembership, Role};
 use crate::domain::metadata::Metadata;
-use crate::domain::page::{Order, PageRequest};
+use crate::domain::page::{Order, PageRequest, SortKey};
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, MAX_NAME, parse_optional};
 use crate::domain::user::{Email, NewUser, User};
 use crate::http::pages::{Action, Cell, Chip, Field, Fields, Form, Refused, Table, Tone};
@@ -28,7 +28,7 @@ pub fn status(membership: &Membership) -> Chip {
 pub async fn list(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (mut page, organization) = organizations::page(&visit, &id, "members").await?;
     let statuses = vec![MembershipStatus::Active, MembershipStatus::Inactive];
-    let filter = MembershipFilter { user_id: None, organization_id: Some(organization.id), statuses };
+    let filter = MembershipFilter { user_id: None, organization_id: Some(organization), statuses };
     let listed = visit.app.authority.list_memberships(visit.caller(), &filter, &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
     let mut table = Table::new("", &["Name", "Email", "Role", "Status", "Since", ""], "No members yet.");
@@ -43,7 +43,7 @@ pub async fn list(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             Cell::Actions(if visit.may(WRITE) { actions(&visit, membership) } else { Vec::new() }),
         ]);
     }
-    let place = format!("organizations/{}/members", organization.id);
+    let place = format!("organizations/{organization}/members");
     visit.turn(&mut table, &listed, &place, &[]);
     if visit.may(WRITE) && visit.may(Power::UsersWrite) && visit.caller().demand_installation().is_ok() {
         page.push(Form {
@@ -67,7 +67,7 @@ pub async fn list(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     if visit.may(Power::ApiKeysWrite) || visit.may(Power::ApplicationsWrite) {
         let admins = listed.data.iter().filter(|one| one.status == MembershipStatus::Active && one.role.slug == Role::Admin);
         let users = admins.map(|admin| (admin.user_id.to_string(), admin.user.display_name())).collect();
-        page.push(portal_links::form(&visit, &organization.id.to_string(), users));
+        page.push(portal_links::form(&visit, &organization.to_string(), users));
     }
     page.push(table);
     Ok(visit.render("organizations", page))
@@ -94,7 +94,7 @@ async fn known(visit: &Visit, email: &Email) -> Result<Option<User>, Refused> {
     if !visit.may(Power::UsersRead) {
         return Ok(None);
     }
-    let one = PageRequest { limit: 1, order: Order::Descending, cursor: None };
+    let one = PageRequest { limit: 1, by: SortKey::Created, order: Order::Descending, cursor: None };
     let found = visit.app.authority.list_users(visit.caller(), Some(email.as_str()), None, &one).await;
     Ok(found.map_err(|error| visit.refused(error))?.data.into_iter().next())
 }
@@ -124,9 +124,9 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
             visit.change(CREATE_USER, None, async |change| change.register_user(new).await).await?.0
         }
     };
-    let new = NewMembership { user_id: user.id, organization_id: organization.id, role };
+    let new = NewMembership { user_id: user.id, organization_id: organization, role };
     visit.change(JOIN, None, async |change| change.add_membership(new).await).await?;
-    Ok(visit.done(format!("organizations/{}/members", organization.id), "made", None))
+    Ok(visit.done(format!("organizations/{organization}/members"), "made", None))
 }
 
 pub async fn change(visit: Visit, Path((id, what)): Path<(String, String)>) -> Result<Response, Refused> {

@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::applications;
 use super::visit::Visit;
+use crate::authority::error::Error;
 use crate::domain::id::OrganizationId;
 use crate::domain::management_key::Power;
 use crate::domain::metadata::Metadata;
@@ -50,6 +51,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             Cell::code(id),
         ]);
     }
+    visit.sort(&mut table, "organizations", &["search"]);
     visit.turn(&mut table, &listed, "organizations", &["search"]);
     let mut page = Page::new("Organizations");
     if visit.may(Power::OrganizationsWrite) {
@@ -98,21 +100,42 @@ pub async fn trail(visit: &Visit, id: OrganizationId, part: &str) -> [Link; 2] {
     [visit.link("organizations", "Organizations"), visit.link(format!("organizations/{id}{part}"), name)]
 }
 
-/// The head of every page of one organization.
-pub async fn page(visit: &Visit, id: &str, part: &str) -> Result<(Page, Organization), Refused> {
-    let organization = visit.app.authority.find_organization(visit.caller(), id).await.map_err(|error| visit.refused(error))?;
-    let mut page = Page::new(organization.name.as_str());
-    page.trail.push(visit.link("organizations", "Organizations"));
+/// The head of every page of one organization; for who may not read what it is called, with its id.
+pub async fn page(visit: &Visit, id: &str, part: &str) -> Result<(Page, OrganizationId), Refused> {
+    if visit.may(Power::OrganizationsRead) {
+        let organization = find(visit, id).await?;
+        return Ok((head(visit, organization.id, organization.name.as_str(), part), organization.id));
+    }
+    let reached = |id: &OrganizationId| visit.caller().reach().organization().is_none_or(|own| own == *id);
+    let id = id.parse().ok().filter(reached).ok_or_else(|| visit.refused(Error::NotFound("organization")))?;
+    Ok((head(visit, id, &id.to_string(), part), id))
+}
+
+async fn find(visit: &Visit, id: &str) -> Result<Organization, Refused> {
+    visit.app.authority.find_organization(visit.caller(), id).await.map_err(|error| visit.refused(error))
+}
+
+/// The same with all that it is.
+pub async fn page_of(visit: &Visit, id: &str, part: &str) -> Result<(Page, Organization), Refused> {
+    let organization = find(visit, id).await?;
+    Ok((head(visit, organization.id, organization.name.as_str(), part), organization))
+}
+
+fn head(visit: &Visit, id: OrganizationId, name: &str, part: &str) -> Page {
+    let mut page = Page::new(name);
+    if visit.may(Power::OrganizationsRead) {
+        page.trail.push(visit.link("organizations", "Organizations"));
+    }
     let seen = PARTS.into_iter().filter(|(_, _, power)| visit.may(*power));
     let tabs = seen.map(|(place, text, _)| {
-        let mut tab = visit.link(format!("organizations/{}{place}", organization.id), text);
+        let mut tab = visit.link(format!("organizations/{id}{place}"), text);
         if place.trim_start_matches('/') == part {
             tab.href.clear();
         }
         tab
     });
     page.blocks.push(Block::Tabs(tabs.collect()));
-    Ok((page, organization))
+    page
 }
 
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
@@ -137,7 +160,7 @@ async fn blast_radius(visit: &Visit, organization: &Organization) -> Result<Fact
 }
 
 pub async fn confirm_suspension(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
-    let (_, organization) = self::page(&visit, &id, "settings").await?;
+    let organization = find(&visit, &id).await?;
     let facts = blast_radius(&visit, &organization).await?;
     let question = Question {
         title: format!("Suspend {}?", organization.name.as_str()),
@@ -165,7 +188,7 @@ pub async fn reactivate(visit: Visit, Path(id): Path<String>) -> Result<Response
 
 pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     visit.demand_confirmed(&format!("organizations/{id}/delete"))?;
-    let (_, organization) = self::page(&visit, &id, "settings").await?;
+    let organization = find(&visit, &id).await?;
     let facts = blast_radius(&visit, &organization).await?;
     let question = Question {
         title: format!("Delete {}?", organization.name.as_str()),
@@ -182,7 +205,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
 /// Case 263: by its name, too.
 pub async fn delete(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     visit.demand_confirmed(&format!("organizations/{id}/delete"))?;
-    let (_, organization) = self::page(&visit, &id, "settings").await?;
+    let organization = find(&visit, &id).await?;
     if fields.text("name") != organization.name.as_str().trim() {
         let message = format!("name takes the name of the organization, {}, and nothing was deleted", organization.name.as_str());
         return Err(visit.refused(FieldError::new("invalid_value", "name", message)));

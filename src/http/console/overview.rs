@@ -4,7 +4,7 @@ use axum::response::Response;
 use super::organizations::new_organization;
 use super::visit::Visit;
 use crate::domain::management_key::Power;
-use crate::domain::page::{Order, PageRequest};
+use crate::domain::page::{Order, PageRequest, SortKey};
 use crate::domain::timestamp::Timestamp;
 use crate::http::pages::{Bar, Block, Cell, Chip, Facts, Notice, Page, Refused, Table, Tone, columns, rows};
 
@@ -12,7 +12,7 @@ pub async fn overview(visit: Visit) -> Result<Response, Refused> {
     let mut page = Page::new("Overview");
     let authority = &visit.app.authority;
     if visit.may(Power::OrganizationsRead) {
-        let one = PageRequest { limit: 1, order: Order::Descending, cursor: None };
+        let one = PageRequest { limit: 1, by: SortKey::Created, order: Order::Descending, cursor: None };
         let any = authority.list_organizations(visit.caller(), None, &one).await.map_err(|error| visit.refused(error))?;
         if any.data.is_empty() && visit.may(Power::OrganizationsWrite) {
             page.push(Notice::new(

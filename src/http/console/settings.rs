@@ -16,7 +16,7 @@ use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, 
 const UPDATE: (&str, Power) = ("settings.update", Power::SettingsWrite);
 
 pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
-    let (mut page, organization) = organizations::page(&visit, &id, "settings").await?;
+    let (mut page, organization) = organizations::page_of(&visit, &id, "settings").await?;
     let (authority, id) = (&visit.app.authority, organization.id.to_string());
     let settings = authority.find_settings(visit.caller(), Some(&id)).await.map_err(|error| visit.refused(error))?;
     let quota = authority.find_token_quota(visit.caller(), QuotaOf::Organization(&id)).await.map_err(|error| visit.refused(error))?;

@@ -8,26 +8,15 @@ use super::visit::Visit;
 use crate::domain::management_key::Power;
 use crate::http::pages::{Cell, Refused, Table};
 
-/// Of how many it is told.
-const TOP: usize = 20;
-
-/// Ids with their last 24 hours, those with the most uses first.
-fn top<T>(series: impl IntoIterator<Item = (T, Vec<i64>)>) -> Vec<(T, Vec<i64>)> {
-    let mut series: Vec<_> = series.into_iter().collect();
-    series.sort_by_key(|(_, hours)| std::cmp::Reverse(hours.iter().sum::<i64>()));
-    series.truncate(TOP);
-    series
-}
-
 pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (mut page, organization) = organizations::page(&visit, &id, "usage").await?;
-    let (authority, id) = (&visit.app.authority, organization.id.to_string());
+    let (authority, id) = (&visit.app.authority, organization.to_string());
     let tokens = authority.tokens_of_organization(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
     page.blocks.push(by_hour("Tokens in the last 24 hours", &tokens, visit.now()));
-    let by_application = authority.tokens_by_application(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
+    let busiest = authority.busiest_applications(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
     let columns = ["Application", "Tokens in 24 hours", "24 h / 7 d / 30 d"];
     let mut table = Table::new("Applications that obtained the most", &columns, "None obtained a token in the last 24 hours.");
-    for (application, hours) in top(by_application) {
+    for (application, hours) in busiest {
         let found = authority.find_application(visit.caller(), &application.to_string()).await.map_err(|error| visit.refused(error))?;
         table.rows.push(vec![
             Cell::link(visit.path(format!("applications/{application}")), found.name.as_str()),
@@ -37,10 +26,10 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     }
     page.push(table);
     if visit.may(Power::ApiKeysRead) {
-        let by_key = authority.uses_by_api_key(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
+        let busiest = authority.busiest_api_keys(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
         let columns = ["API key", "Uses in 24 hours", "24 h / 7 d / 30 d"];
         let mut table = Table::new("API keys used the most", &columns, "None was used in the last 24 hours.");
-        for (key, hours) in top(by_key) {
+        for (key, hours) in busiest {
             let found = authority.find_api_key(visit.caller(), &key.to_string()).await.map_err(|error| visit.refused(error))?;
             table.rows.push(vec![
                 Cell::link(visit.path(format!("api_keys/{key}")), found.name.as_str()),

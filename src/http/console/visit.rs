@@ -101,6 +101,9 @@ impl Visit {
         let mut navigation = vec![Link::new(self.home(), "Overview")];
         navigation.extend(PLACES.iter().filter(|(_, _, power)| self.may(*power)).map(|(place, text, _)| self.link(place, *text)));
         let key = self.caller().key();
+        if let (false, Some(own)) = (self.may(Power::OrganizationsRead), key.organization_id) {
+            navigation.insert(1, self.link(format!("organizations/{own}"), "Organization"));
+        }
         let frame = Frame {
             navigation,
             current: if current.is_empty() { self.home() } else { self.path(current) },

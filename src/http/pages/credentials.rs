@@ -1,13 +1,16 @@
 //! Credentials on a page, the same for an operator and for a customer's admin: their states, their rotation, and the one time they are shown.
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{
-    Action, Cell, Chip, Credential, Field, Fields, Form, Link, Notice, Page, Reveal, Tone, base, dotenv, permission_checks, short, snippets,
+    Action, Block, Cell, Chip, Credential, Facts, Field, Fields, Form, Link, Notice, Page, Reveal, Tone, base, dotenv, permission_checks,
+    short, snippets,
 };
 use crate::domain::api_key::{ApiKey, ApiKeyStatus, StatusFilter, days_long};
 use crate::domain::application::{Application, ApplicationStatus};
 use crate::domain::client_secret::{ClientSecret, SecretStatus};
 use crate::domain::credential::Secret;
+use crate::domain::id::ClientSecretId;
 use crate::domain::permission::PermissionCatalogue;
 use crate::domain::rotation::{DEFAULT_OVERLAP, MAX_OVERLAP, OverlapFrom, Rotation};
 use crate::domain::settings::EXPIRY_DAYS;
@@ -111,15 +114,31 @@ pub fn ends_soon(at: Option<Timestamp>, now: Timestamp) -> bool {
     at.is_some_and(|at| at < now + Duration::from_secs(7 * 24 * 3600))
 }
 
+/// The secret that is to replace others, while a rotation is under way.
+pub fn successor(secrets: &[ClientSecret]) -> Option<&ClientSecret> {
+    let old = secrets.iter().filter(|secret| secret.status == SecretStatus::Retiring);
+    let successors = old.filter_map(|secret| secret.life.retirement).map(|retirement| retirement.successor);
+    let newest = successors.max_by_key(ToString::to_string)?;
+    secrets.iter().find(|secret| secret.id == newest)
+}
+
+/// How far a rotation is: who still has the old secret. `uses` are those since its hour began.
+pub fn rotation_blocks(secrets: &[ClientSecret], new: &ClientSecret, uses: &HashMap<ClientSecretId, i64>) -> [Block; 2] {
+    let named = |secret: &ClientSecret| {
+        let age = if secret.id == new.id { "new" } else { "old" };
+        (format!("The {age} one, …{}", secret.secret_hint), Cell::Number(uses.get(&secret.id).copied().unwrap_or(0)))
+    };
+    let told = secrets.iter().filter(|secret| secret.id == new.id || secret.status == SecretStatus::Retiring);
+    let facts = Facts { title: "Uses since the hour of the rotation".into(), rows: told.map(named).collect() };
+    [rotation_notice(secrets, new).into(), facts.into()]
+}
+
 /// Whether the old secret can go: that is what a rotation waits for.
-pub fn rotation_notice(secrets: &[ClientSecret]) -> Option<Notice> {
+fn rotation_notice(secrets: &[ClientSecret], new: &ClientSecret) -> Notice {
     let old: Vec<_> = secrets.iter().filter(|secret| secret.status == SecretStatus::Retiring).collect();
-    let successor =
-        old.iter().filter_map(|secret| secret.life.retirement).map(|retirement| retirement.successor).max_by_key(ToString::to_string)?;
-    let new = secrets.iter().find(|secret| secret.id == successor)?;
     let since = new.created_at;
     let late: Vec<_> = old.iter().filter(|secret| secret.last_used_at.is_some_and(|at| at > since)).collect();
-    Some(match (new.activated_at, late.as_slice()) {
+    match (new.activated_at, late.as_slice()) {
         (None, _) => Notice::new(Tone::Warn, "The new secret has not been used yet: whoever has the old one goes on with it. Keep it."),
         (Some(_), []) => {
             Notice::new(Tone::Good, "Safe to remove now: the new secret is in use, and the old one was not used since the rotation.")
@@ -130,7 +149,7 @@ pub fn rotation_notice(secrets: &[ClientSecret]) -> Option<Notice> {
         (Some(_), _) => {
             Notice::new(Tone::Warn, "Both secrets are in use: somebody has not changed over yet. Its last use says when and from where.")
         }
-    })
+    }
 }
 
 /// How long the old one goes on: the same for secrets and keys.

@@ -28,7 +28,7 @@ pub use form::{Field, Form, permission_checks};
 pub use question::Question;
 pub use refused::Refused;
 pub use snippets::{Credential, dotenv, snippets};
-pub use table::{Action, Cell, Chip, Table};
+pub use table::{Action, Cell, Chip, Sorted, Table};
 pub use view::{Block, Facts, Frame, Link, Notice, Page, Reveal, Tone, short};
 pub use visit::{Visit, Who, cookie};
 

@@ -1,5 +1,6 @@
 //! Tables: their cells, and what can be done about a row.
 use super::view::{Link, Tone};
+use crate::domain::page::Order;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::usage::Usage;
 
@@ -21,8 +22,31 @@ pub struct Table {
 
 pub struct Column {
     pub title: &'static str,
-    /// Sorted by the script, on the page that is shown.
-    pub sortable: bool,
+    pub sorted: Sorted,
+}
+
+/// How a list comes into the order of a column.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Sorted {
+    No,
+    /// By the script: all of it is on the page.
+    Here,
+    /// By asking for it; which way round it is now, where it is.
+    Asked {
+        href: String,
+        now: Option<Order>,
+    },
+}
+
+impl Column {
+    /// For `aria-sort`.
+    pub fn direction(&self) -> Option<&'static str> {
+        match &self.sorted {
+            Sorted::Asked { now: Some(Order::Ascending), .. } => Some("ascending"),
+            Sorted::Asked { now: Some(Order::Descending), .. } => Some("descending"),
+            _ => None,
+        }
+    }
 }
 
 pub enum Cell {
@@ -97,7 +121,13 @@ impl Cell {
 
 impl Table {
     pub fn new(title: impl Into<String>, columns: &[&'static str], empty: impl Into<String>) -> Self {
-        let columns = columns.iter().map(|title| Column { title, sortable: !title.is_empty() && *title != "By the hour" }).collect();
+        let sorted = |title: &str| if title.is_empty() || title == "By the hour" { Sorted::No } else { Sorted::Here };
+        let columns = columns.iter().map(|title| Column { title, sorted: sorted(title) }).collect();
         Self { title: title.into(), columns, empty: empty.into(), ..Self::default() }
+    }
+
+    /// What is over a cell, for a template, which has references.
+    pub fn title_of(&self, column: &usize) -> &'static str {
+        self.columns.get(*column).map_or("", |column| column.title)
     }
 }

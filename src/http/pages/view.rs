@@ -6,7 +6,7 @@ use super::Fields;
 use super::assets::version;
 use super::chart::spark;
 use super::form::{Field, Form};
-use super::table::{Action, Cell, Table};
+use super::table::{Action, Cell, Sorted, Table};
 use crate::domain::timestamp::Timestamp;
 
 /// What is around every page of an area.

@@ -9,18 +9,24 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, Expiration, SameSite};
 
-use super::{Fields, Refused, Table, base};
+use super::{Fields, Refused, Sorted, Table, base};
 use crate::authority::bound::Bound;
 use crate::authority::caller::{Call, Caller, Operation};
 use crate::authority::change::Change;
 use crate::authority::error::Error;
 use crate::authority::idempotency::Begun;
 use crate::domain::credential::Secret;
-use crate::domain::page::{Cursor, Order, Page, PageRequest};
+use crate::domain::page::{Cursor, Order, Page, PageRequest, SortKey};
 use crate::domain::timestamp::Timestamp;
 use crate::http::App;
 use crate::http::source::Sender;
 
+/// What whole lists can be ordered by: in a query, over a column, and which way round at first.
+const SORTS: [(&str, &str, SortKey, Order); 3] = [
+    ("name", "Name", SortKey::Name, Order::Ascending),
+    ("last_used", "Last Used", SortKey::LastUsed, Order::Descending),
+    ("created", "Created", SortKey::Created, Order::Descending),
+];
 /// Rows of a page.
 const ROWS: u8 = 50;
 
@@ -180,7 +186,31 @@ impl<W: Who> Visit<W> {
             (Some(after), _) => Some(Cursor::After(after)),
             (None, before) => before.map(Cursor::Before),
         };
-        PageRequest { limit: ROWS, order: Order::Descending, cursor }
+        let (by, order) = self.sorting();
+        PageRequest { limit: ROWS, by, order, cursor }
+    }
+
+    /// In which order a list is asked for: the newest first, where nothing is said that there is.
+    fn sorting(&self) -> (SortKey, Order) {
+        let known = SORTS.iter().find(|(name, ..)| *name == self.query.text("sort"));
+        let (by, first) = known.map_or((SortKey::Created, Order::Descending), |(_, _, by, first)| (*by, *first));
+        let order = match self.query.get("order") {
+            Some("asc") => Order::Ascending,
+            Some("desc") => Order::Descending,
+            _ => first,
+        };
+        (by, order)
+    }
+
+    /// Makes the heads of the columns that the whole list can be ordered by ways to that; `keep` are the parameters of the list that stay.
+    pub fn sort(&self, table: &mut Table, place: &str, keep: &[&str]) {
+        let ((now_by, now), kept) = (self.sorting(), self.query.kept(keep));
+        for column in &mut table.columns {
+            let Some((name, _, by, first)) = SORTS.iter().find(|(_, title, ..)| *title == column.title) else { continue };
+            let now = (*by == now_by).then_some(now);
+            let next = now.map_or(*first, Order::reversed).name();
+            column.sorted = Sorted::Asked { href: self.path(format!("{place}?sort={name}&order={next}{kept}")), now };
+        }
     }
 
     /// Puts a field to search with over a table, with what was searched for in it.
@@ -191,7 +221,11 @@ impl<W: Who> Visit<W> {
 
     /// Puts the ways to the pages around this one under a table; `keep` are the parameters of the list that stay.
     pub fn turn<T>(&self, table: &mut Table, page: &Page<T>, place: &str, keep: &[&str]) {
-        let kept = self.query.kept(keep);
+        let kept = self.query.kept(keep) + &self.query.kept(&["sort", "order"]);
+        if page.before.is_some() || page.after.is_some() {
+            // A part of a list in order would only look as if the list were.
+            table.columns.iter_mut().filter(|column| column.sorted == Sorted::Here).for_each(|column| column.sorted = Sorted::No);
+        }
         table.newer = page.before.as_ref().map(|id| self.path(format!("{place}?before={id}{kept}")));
         table.older = page.after.as_ref().map(|id| self.path(format!("{place}?after={id}{kept}")));
     }

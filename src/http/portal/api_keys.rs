@@ -63,10 +63,12 @@ async fn page(visit: &Visit, kind: &Kind) -> Result<Response, Refused> {
     table.filtered = visit.query.has("status");
     visit.search(&mut table);
     table.filters = filters;
-    let hours = authority.uses_by_api_key(visit.caller(), &organization).await.map_err(|error| visit.refused(error))?;
+    let shown: Vec<_> = listed.data.iter().map(|key| key.id).collect();
+    let hours = authority.uses_of_api_keys(visit.caller(), &organization, &shown).await.map_err(|error| visit.refused(error))?;
     for key in &listed.data {
-        table.rows.push(row(visit, key, kind, hours.get(&key.id).cloned().unwrap_or_else(|| vec![0; 24])));
+        table.rows.push(row(visit, key, kind, hours.of_one(&key.id)));
     }
+    visit.sort(&mut table, kind.place, &["status", "search"]);
     visit.turn(&mut table, &listed, kind.place, &["status", "search"]);
     let mut page = Page::new(kind.title);
     if kind.creates {

@@ -11,7 +11,8 @@ use crate::domain::permission::HolderKind;
 use crate::domain::portal::Capability;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::http::pages::credentials::{
-    SECRET_COLUMNS, application_fields, application_status, reveal_secret, rotation, rotation_form, rotation_notice, secret_cells, usage,
+    SECRET_COLUMNS, application_fields, application_status, reveal_secret, rotation, rotation_blocks, rotation_form, secret_cells,
+    successor, usage,
 };
 use crate::http::pages::{Action, Block, Cell, Facts, Fields, Form, Link, Page, Question, Refused, Table, short};
 
@@ -25,7 +26,9 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     let listed =
         authority.list_applications(visit.caller(), Some(&visit.organization()), visit.query.get("search"), &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
-    let hours = authority.tokens_by_application(visit.caller(), &visit.organization()).await.map_err(|error| visit.refused(error))?;
+    let shown: Vec<_> = listed.data.iter().map(|application| application.id).collect();
+    let hours = authority.tokens_of_applications(visit.caller(), &visit.organization(), &shown).await;
+    let hours = hours.map_err(|error| visit.refused(error))?;
     let columns = ["Name", "Client ID", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created"];
     let mut table = Table::new("", &columns, "No application yet.");
     for application in &listed.data {
@@ -34,12 +37,13 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             Cell::code(application.client_id.to_string()),
             Cell::text(short(&application.scope.to_string(), 60)),
             Cell::Time(application.last_used_at, "never"),
-            Cell::Usage(application.usage, Some(hours.get(&application.id).cloned().unwrap_or_else(|| vec![0; 24]))),
+            Cell::Usage(application.usage, Some(hours.of_one(&application.id))),
             Cell::Chip(application_status(application)),
             Cell::Time(Some(application.created_at), ""),
         ]);
     }
     visit.search(&mut table);
+    visit.sort(&mut table, PLACE, &["search"]);
     visit.turn(&mut table, &listed, PLACE, &["search"]);
     let mut page = Page::new("Applications");
     page.push(Form {
@@ -103,8 +107,9 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             ("24 h / 7 d / 30 d".into(), usage(application.usage)),
         ],
     });
-    if let Some(notice) = rotation_notice(&secrets) {
-        page.push(notice);
+    if let Some(new) = successor(&secrets) {
+        let uses = visit.app.authority.uses_of_secrets_since(visit.caller(), &id.to_string(), new.created_at).await;
+        page.blocks.extend(rotation_blocks(&secrets, new, &uses.map_err(|error| visit.refused(error))?));
     }
     let mut table = Table::new("Client secrets", &SECRET_COLUMNS, "No secret: it obtains no tokens.");
     table.rows = secrets.iter().map(|secret| secret_cells(secret, now).into()).collect();
