@@ -21,7 +21,7 @@ fn cookie(answer: &Answer) -> String {
 /// Signs in; answers the session's cookie.
 async fn enter(on: &Installation, key: &str) -> String {
     let answer = sign_in(on, key).await;
-    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/console"), "{answer:?}");
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/console?signed_in=now"), "{answer:?}");
     cookie(&answer)
 }
 
@@ -34,7 +34,7 @@ async fn post(on: &Installation, session: &str, path: &str, form: &str) -> Answe
 }
 
 fn is_out(answer: &Answer) {
-    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/console/sign_in"), "{answer:?}");
+    assert_eq!((answer.status.as_u16(), answer.header("location").split('?').next()), (303, Some("/console/sign_in")), "{answer:?}");
 }
 
 #[tokio::test]
@@ -403,7 +403,11 @@ async fn a_key_with_few_powers_meets_no_dead_end() {
 
 /// The names in the rows of a list, and the way to its next page.
 fn rows_of(page: &Answer) -> (Vec<String>, Option<String>) {
-    let names = page.text.split("<tr><td data-label=\"Name\">").skip(1).map(|row| row.split("\">").nth(1).unwrap().split('<').next().unwrap().to_owned());
+    let names = page
+        .text
+        .split("<tr><td data-label=\"Name\">")
+        .skip(1)
+        .map(|row| row.split("\">").nth(1).unwrap().split('<').next().unwrap().to_owned());
     let next = page.text.split("<nav class=\"pages\"").nth(1).and_then(|links| {
         let link = links.split("Next →").next().filter(|_| links.contains("Next →"))?;
         Some(link.rsplit("href=\"").next()?.split('"').next()?.replace("&#38;", "&").replace("&amp;", "&"))
@@ -454,4 +458,108 @@ async fn a_list_of_several_pages_is_sorted_as_a_whole() {
     let page = get(&on, &session, &format!("/console/organizations/{organization}?sort=name")).await;
     assert!(page.text.contains("aria-sort=\"ascending\"") && page.text.contains("sort=name&#38;order=desc"), "{page:?}");
     assert!(!page.text.contains("data-sort"), "a part of a list is not sorted as if it were all of it");
+}
+
+#[tokio::test]
+async fn a_rotation_is_finished_when_the_old_secrets_tokens_have_expired_and_not_before() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let old = on.application_of(&organization, json!({})).await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let place = format!("/console/applications/{}", old.id);
+    let told = async || get(&on, &session, &place).await.text;
+    assert!(!told().await.contains("the hour of the rotation"));
+    on.token(&old).await;
+    on.pass(MINUTE).await;
+    let rotated = post(&on, &session, &format!("{place}/rotate"), "overlap=86400&from=first_use").await.text;
+    let secret = rotated.split("id=\"secret\" data-secret>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    assert!(told().await.contains("The new secret has not been used yet"));
+    on.pass(MINUTE).await;
+    let token = on.token(&old).await;
+    let new = fixture::Client { secret, ..old.clone() };
+    on.pass(MINUTE).await;
+    on.token(&new).await;
+    on.app.authority.flush_uses().await.unwrap();
+    // The last token of the old one is two minutes old, and lives for three more.
+    let page = told().await;
+    assert!(
+        page.contains("Only the new secret is in use") && page.contains("safe to remove then") && !page.contains("Safe to remove now"),
+        "{page}"
+    );
+    assert!(on.active(&new, &token).await);
+    on.pass(5 * MINUTE).await;
+    let page = told().await;
+    assert!(page.contains("Safe to remove now") && page.contains("Finish: remove the old secret"), "{page}");
+    on.token(&old).await;
+    on.app.authority.flush_uses().await.unwrap();
+    assert!(told().await.contains("Both secrets are in use"));
+    let asked = get(&on, &session, &format!("{place}/cancel_rotation")).await;
+    assert!(asked.text.contains("The new secret is in use already"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn rfc6797_pages_that_are_reached_by_https_always_are() {
+    let on = Installation::new().await;
+    let page = on.send("GET", "/console/sign_in", &[], "").await;
+    assert_eq!(page.header("strict-transport-security"), "max-age=31536000");
+    let plain = Installation::deployed(|deployment| deployment.issuer = "http://127.0.0.1:8080".into()).await;
+    let page = plain.send("GET", "/console/sign_in", &[], "").await;
+    assert_eq!(page.header("strict-transport-security"), "");
+}
+
+#[tokio::test]
+async fn who_comes_back_without_a_session_is_told_why() {
+    let on = Installation::new().await;
+    for (path, cookie, says) in [
+        ("/console?signed_in=now", "", "Your browser kept no session"),
+        ("/console/organizations", "__Host-chancery-console=chc_nonsense", "Your session is over"),
+    ] {
+        let out = get(&on, cookie, path).await;
+        let page = get(&on, "", out.header("location")).await;
+        assert!(page.text.contains(says), "{path}: {page:?}");
+    }
+    let plain = get(&on, "", get(&on, "", "/console").await.header("location")).await;
+    assert!(!plain.text.contains("class=\"notice"), "{plain:?}");
+    let beyond = get(&on, &enter(&on, MANAGEMENT_KEY).await, "/console?done=saved&by=9223372036854775807").await;
+    assert_eq!(beyond.status, 200, "{beyond:?}");
+}
+
+#[tokio::test]
+async fn case_263_a_management_key_is_not_deleted_by_itself_and_says_what_hangs_on_it() {
+    let on = Installation::new().await;
+    let other = on.manage("POST", "/management_keys", json!({ "name": "other", "permissions": ["events:read"] })).await.expect(201);
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let page = get(&on, &session, "/console/management_keys").await;
+    let deletes: Vec<_> =
+        page.text.split("href=\"").filter_map(|rest| rest.split('"').next()).filter(|path| path.ends_with("/delete")).collect();
+    assert_eq!(deletes, [format!("/console/management_keys/{}/delete", other["id"].as_str().unwrap())], "its own has none");
+    let question = get(&on, &session, deletes[0]).await;
+    assert!(question.text.contains("Delete other?") && question.text.contains("events:read"), "{question:?}");
+    on.pass(6 * MINUTE).await;
+    let again = get(&on, &session, deletes[0]).await;
+    assert!(again.header("location").contains("next=management_keys%2F"), "it comes back to what was asked: {again:?}");
+    let made = post(&on, &session, "/console/management_keys", "name=x&permissions=*").await;
+    assert!(made.header("location").starts_with("/console/confirm"), "{made:?}");
+}
+
+#[tokio::test]
+async fn a_description_keeps_its_lines_and_an_address_that_changes_is_not_verified() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let client = on.application_of(&organization, json!({ "description": "one\ntwo" })).await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let page = get(&on, &session, &format!("/console/applications/{}", client.id)).await;
+    assert!(page.text.contains(">one\ntwo</textarea>"), "{page:?}");
+    // As browsers send it.
+    let form = "name=backend&description=one%0D%0Atwo&client_secret_post=on";
+    assert_eq!(post(&on, &session, &format!("/console/applications/{}", client.id), form).await.status, 303);
+    let found = on.manage("GET", &format!("/connect/applications/{}", client.id), Value::Null).await.expect(200);
+    assert_eq!(found["description"], "one\ntwo");
+    let user = json!({ "email": "ada@example.com", "email_verified": true });
+    let user = on.manage("POST", "/user_management/users", user).await.expect(201);
+    let user = format!("/user_management/users/{}", user["id"].as_str().unwrap());
+    let same = on.manage("PUT", &user, json!({ "email": "ADA@example.com" })).await.expect(200);
+    assert_eq!(same["email_verified"], true);
+    let other = on.manage("PUT", &user, json!({ "email": "eve@example.com" })).await.expect(200);
+    assert_eq!(other["email_verified"], false, "nobody has verified the new one");
 }

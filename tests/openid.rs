@@ -27,6 +27,8 @@ struct Said {
     /// What came with the last code.
     exchanged: HashMap<String, String>,
     status: u16,
+    /// How long the token endpoint takes.
+    takes: Duration,
     /// Whether the signature is of other claims.
     forged: bool,
     /// What the UserInfo endpoint says, where there is one.
@@ -54,6 +56,7 @@ impl Provider {
             claims: json!({}),
             exchanged: HashMap::new(),
             status: 200,
+            takes: Duration::ZERO,
             forged: false,
             userinfo: Value::Null,
         };
@@ -105,6 +108,8 @@ async fn token(
     headers: axum::http::HeaderMap,
     Form(form): Form<HashMap<String, String>>,
 ) -> (axum::http::StatusCode, Json<Value>) {
+    let takes = provider.said.lock().unwrap().takes;
+    tokio::time::sleep(takes).await;
     let mut said = provider.said.lock().unwrap();
     said.exchanged = form;
     said.exchanged.insert("authorization".into(), headers["authorization"].to_str().unwrap().into());
@@ -269,6 +274,20 @@ async fn rfc6749_10_12_an_answer_to_a_sign_in_that_another_browser_began_is_refu
     assert_eq!(console.back(&planted, console.good(&attacker)).await.status, 403);
     let without = Away { cookie: String::new(), sent: attacker.sent.clone() };
     assert_eq!(console.back(&without, console.good(&attacker)).await.status, 403);
+    let elsewhere = format!("/console/openid/callback?code=the-code&state={}&iss=https%3A%2F%2Fevil.example", victim.sent["state"]);
+    console.provider.said.lock().unwrap().claims = console.good(&victim);
+    assert_eq!(console.get(&victim.cookie, &elsewhere).await.status, 403, "RFC 9207");
+    // What the browser keeps says what has to be proved: it can be neither written nor changed.
+    let mut forged = victim.cookie.clone();
+    forged.replace_range(forged.len() - 4.., "AAAA");
+    for cookie in [forged, "__Host-chancery-openid=eyJhdHRlbXB0Ijp7fX0".into()] {
+        let away = Away { cookie, sent: victim.sent.clone() };
+        assert_eq!(console.back(&away, console.good(&victim)).await.status, 403);
+    }
+    console.on.pass(11 * MINUTE).await;
+    let late = console.back(&victim, console.good(&victim)).await;
+    assert!(late.status == 403 && late.text.contains("longer than ten minutes"), "{late:?}");
+    let victim = console.leave("/console/openid", "").await;
     let refused = format!("/console/openid/callback?error=access_denied%3Cscript%3E&state={}", victim.sent["state"]);
     let refused = console.get(&victim.cookie, &refused).await;
     assert!(refused.status == 403 && refused.text.contains("access_deniedscript"), "{refused:?}");
@@ -307,6 +326,15 @@ async fn case_263_who_signed_in_at_the_provider_proves_himself_there_again() {
     let page = console.get(&session, asked.header("location")).await;
     assert!(page.text.contains("/console/openid/again?next=organizations"), "{page:?}");
     let again = format!("/console/openid/again?next=organizations/{organization}/delete");
+    // Nor does it to sign in once more, where the provider asks nothing: it only says that he is in there.
+    for silent in [json!(console.on.clock.now().seconds() - 3600), Value::Null] {
+        let away = console.leave("/console/openid", "").await;
+        let mut claims = console.good(&away);
+        claims["auth_time"] = silent;
+        let renewed = cookie_of(&console.back(&away, claims).await, "__Host-chancery-console").unwrap();
+        assert_eq!(console.get(&renewed, "/console").await.status, 200);
+        assert!(console.get(&renewed, &delete).await.header("location").starts_with("/console/confirm"), "it confirms nothing");
+    }
     let away = console.leave(&again, &session).await;
     assert_eq!((away.sent["prompt"].as_str(), away.sent["max_age"].as_str()), ("login", "0"));
     let mut stale = console.good(&away);
@@ -372,4 +400,23 @@ async fn oidc_core_5_3_2_a_provider_that_keeps_its_id_tokens_short_is_asked_for_
         (claims["email"], claims["email_verified"]) = (Value::Null, Value::Null);
         assert_eq!(console.back(&away, claims).await.status, status, "{sub} {verified}");
     }
+}
+
+#[tokio::test]
+async fn a_provider_may_take_longer_than_the_store() {
+    let console = Console::new().await;
+    console.key_of("ada@example.com", &["*"]).await;
+    console.provider.said.lock().unwrap().takes = Duration::from_millis(2500);
+    let away = console.leave("/console/openid", "").await;
+    let answer = console.back(&away, console.good(&away)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let events = console.on.manage("GET", "/events?events=console_session.created", Value::Null).await.expect(200);
+    assert_eq!(events["data"][0]["context"]["actor"]["source"], "console", "{events}");
+}
+
+#[tokio::test]
+async fn who_opened_another_name_of_this_host_begins_where_the_provider_sends_him_back_to() {
+    let console = Console::new().await;
+    let answer = console.on.send("GET", "/console/openid", &[("host", "localhost:8080")], "").await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "https://auth.example.com/console/openid"));
 }

@@ -95,7 +95,7 @@ async fn an_admin_makes_sees_and_revokes_his_organizations_keys_and_nobody_elses
     assert_eq!(post(&on, &cookie, &format!("/portal/api_keys/{id}/revoke"), "").await.status, 303);
     assert_eq!(on.reason(&value).await, "revoked");
     assert!(!get(&on, &cookie, "/portal/api_keys").await.text.contains(&id));
-    let revoked = get(&on, &cookie, "/portal/api_keys?status=revoked").await;
+    let revoked = get(&on, &cookie, "/portal/api_keys?status=ended").await;
     assert!(revoked.text.contains("<span class=\"chip bad\">Revoked</span>"), "{revoked:?}");
     // Beyond the grant: another organization's key, and applications.
     let theirs = foreign["id"].as_str().unwrap();

@@ -13,6 +13,7 @@ use crate::domain::credential::{Purpose, Secret};
 use crate::domain::event::{NewEvent, Subject};
 use crate::domain::id::{ConsoleSessionId, OrganizationId};
 use crate::domain::management_key::{Power, Reach};
+use crate::domain::timestamp::Timestamp;
 use crate::storage::{console_sessions, management_keys};
 
 /// Who is in the console.
@@ -22,30 +23,31 @@ pub struct Operator {
 }
 
 impl Authority {
-    /// Lets in who is known by his management key, or by what his identity provider said.
+    /// Lets in who is known by his management key, or by what his identity provider said. `confirmed_at` is when he proved it.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] when the key is gone, [`Error::Unavailable`].
     pub async fn sign_in(
         self: &Arc<Self>,
         caller: &Caller,
+        confirmed_at: Timestamp,
         request_id: &str,
         source: Option<IpAddr>,
         user_agent: Option<&str>,
     ) -> Result<Secret, Error> {
-        let plain = Secret::console_session(&self.random.bytes()?);
-        let mut change = self.begin_as(caller.actor()).await?;
+        let (plain, id) = (Secret::console_session(&self.random.bytes()?), self.random.id(self.clock.now()));
+        let mut change = self.begin_as(Caller::in_console(caller.key().clone(), id).actor()).await?;
         change.came_from(request_id, source);
         caller.demand_alive(&mut change.tx).await?;
         let now = change.now;
         let session = ConsoleSession {
-            id: self.random.id(now),
+            id,
             management_key_id: caller.id(),
             source_ip: source.map(|address| address.to_string()),
             user_agent: user_agent.map(|name| name.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect()),
             created_at: now,
             seen_at: now,
-            confirmed_at: now,
+            confirmed_at,
         };
         console_sessions::insert(&mut change.tx, &session, &self.pepper.digest(&plain)).await?;
         console_sessions::keep_newest(&mut change.tx, session.management_key_id, MAX_SESSIONS).await?;
@@ -94,7 +96,7 @@ impl Authority {
         source: Option<IpAddr>,
     ) -> Result<Secret, Error> {
         let plain = Secret::console_session(&self.random.bytes()?);
-        let mut change = self.begin_as(caller.actor()).await?;
+        let mut change = self.begin_as(Caller::in_console(caller.key().clone(), session).actor()).await?;
         change.came_from(request_id, source);
         let now = change.now;
         let session = console_sessions::find_by_id(&mut change.tx, &session.to_string(), now).await?.ok_or(Error::Unauthenticated)?;

@@ -22,6 +22,13 @@ pub struct RevealedManagementKey {
 }
 
 impl Authority {
+    pub async fn find_management_key(&self, caller: &Caller, id: &str) -> Result<ManagementKey, Error> {
+        let reach = caller.demand(Power::ManagementKeysRead)?;
+        let mut tx = self.database.read().await?;
+        demand_admin(&mut tx, caller, None).await?;
+        Ok(management_keys::find(&mut tx, reach, id).await?.ok_or(Error::NotFound(NAME))?.key)
+    }
+
     pub async fn list_management_keys(&self, caller: &Caller, request: &PageRequest) -> Result<Page<ManagementKey>, Error> {
         let reach = caller.demand(Power::ManagementKeysRead)?;
         let mut tx = self.database.read().await?;

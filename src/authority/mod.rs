@@ -37,7 +37,7 @@ pub mod start;
 pub mod status;
 pub mod token_quotas;
 pub mod usage;
-mod usage_history;
+pub mod usage_history;
 pub mod users;
 pub mod validate;
 pub mod validity;

@@ -1,16 +1,19 @@
 //! How much was used in the last day, hour by hour: what the console draws.
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::time::Duration;
 
 use super::Authority;
 use super::acting::demand_admin;
 use super::caller::Caller;
 use super::error::Error;
+use crate::domain::application::{Application, access_token_lifetime};
 use crate::domain::id::{ApiKeyId, ApplicationId, ClientSecretId, OrganizationId};
 use crate::domain::management_key::{Power, Reach};
+use crate::domain::resource_server::may_ask_for;
 use crate::domain::timestamp::Timestamp;
 use crate::storage::usage_history::{self, HourOf};
-use crate::storage::{Tx, organizations};
+use crate::storage::{Tx, organizations, resource_servers};
 
 const HOURS: usize = 24;
 /// Of how many it is told which of them use the most.
@@ -21,6 +24,14 @@ pub struct TokensOfAll {
     pub by_hour: Vec<i64>,
     /// With their names.
     pub most: Vec<(OrganizationId, String, Vec<i64>)>,
+}
+
+/// How a rotation is taken up.
+pub struct RotationUse {
+    /// The uses of each secret since the hour that it began in.
+    pub since: HashMap<ClientSecretId, i64>,
+    /// How long a token of the application may live.
+    pub tokens_live_for: Duration,
 }
 
 /// Of each its last 24 hours, the running one last.
@@ -147,19 +158,21 @@ impl Authority {
         Ok(TokensOfAll { by_hour, most })
     }
 
-    /// How often each secret of an application was used since the hour of a moment began.
+    /// How a rotation is taken up that began at a moment.
     ///
     /// # Errors
     /// As before.
-    pub async fn uses_of_secrets_since(
-        &self,
-        caller: &Caller,
-        application: &str,
-        since: Timestamp,
-    ) -> Result<HashMap<ClientSecretId, i64>, Error> {
-        let found = self.find_application(caller, application).await?;
-        let uses = usage_history::of_secrets_since(&mut self.database.read().await?, found.id, since.hour()).await?;
-        Ok(uses.into_iter().collect())
+    pub async fn rotation_use(&self, caller: &Caller, application: &Application, since: Timestamp) -> Result<RotationUse, Error> {
+        caller.demand(Power::ApplicationsRead)?;
+        let mut tx = self.database.read().await?;
+        demand_admin(&mut tx, caller, Some(application.organization_id)).await?;
+        let uses = usage_history::of_secrets_since(&mut tx, application.id, since.hour()).await?;
+        let servers = resource_servers::all(&mut tx).await?;
+        let own = application.access_token_ttl;
+        let asked = servers.iter().filter(|server| may_ask_for(application.resources.as_deref(), &server.identifier));
+        let longest = asked.map(|server| access_token_lifetime(own, server.access_token_ttl, server.status_enforcing)).max();
+        let longest = longest.unwrap_or_else(|| access_token_lifetime(own, None, false));
+        Ok(RotationUse { since: uses.into_iter().collect(), tokens_live_for: Duration::from_secs(longest.into()) })
     }
 
     fn series(&self, hours: Vec<(i64, i64)>) -> Vec<i64> {

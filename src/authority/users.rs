@@ -79,6 +79,8 @@ impl Change {
         let mut user = before.clone();
         if let Some(email) = change.email {
             self.check_email(&email, &user).await?;
+            // Nobody has verified an address that is new, unless the caller has.
+            user.email_verified &= email.key() == user.email.key();
             user.email = email;
         }
         user.email_verified = change.email_verified.unwrap_or(user.email_verified);

@@ -48,13 +48,14 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
         tracing::warn!(lead = ?deployment.schedule.lead, "CHANCERY_KEY_LEAD is shorter than verifiers cache keys: a rotation may make good tokens fail");
     }
     let (database, _lock) = args.database.url()?.open(args.connections()).await.map_err(|error| error.to_string())?;
-    let authority = match start::start(deployment, database.clone(), &args.master_key(), preset, Clock::system(), announce).await {
-        Ok(authority) => authority,
-        Err(error) => {
-            database.close().await;
-            return Err(error.to_string());
-        }
-    };
+    let authority =
+        match start::start(deployment, database.clone(), &args.master_key(), preset, Clock::system(), |key| announce(key, &issuer)).await {
+            Ok(authority) => authority,
+            Err(error) => {
+                database.close().await;
+                return Err(error.to_string());
+            }
+        };
     let app = App::new(Arc::clone(&authority), TrustedProxies(args.trusted_proxies));
     let (stop, stopped) = watch::channel(false);
     let (end, ended) = watch::channel(false);
@@ -94,9 +95,9 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), String> {
 }
 
 /// The one time the first management key is shown.
-fn announce(key: &Secret) {
+fn announce(key: &Secret, issuer: &str) {
     tell(&format!(
-        "\n  This is your management key. It is shown this once; keep it in a safe place:\n\n      {}\n\n  Use it as \"Authorization: Bearer <key>\", or set CHANCERY_MANAGEMENT_KEY for the commands.\n",
+        "\n  This is your management key. It is shown this once; keep it in a safe place:\n\n      {}\n\n  Open {issuer}/ and sign in with it, or use it as \"Authorization: Bearer <key>\"; set CHANCERY_MANAGEMENT_KEY for the commands.\n",
         key.expose()
     ));
 }

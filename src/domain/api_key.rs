@@ -167,6 +167,8 @@ pub enum StatusFilter {
     /// Active and expired ones.
     NotRevoked,
     Only(ApiKeyStatus),
+    /// Revoked and expired ones.
+    Ended,
     All,
 }
 

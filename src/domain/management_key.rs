@@ -186,25 +186,44 @@ pub struct NewManagementKey {
     pub signs_in_as: Option<Identity>,
 }
 
-/// What an identity provider knows somebody by: an e-mail address that it verified, or its `sub` (OpenID Connect Core 1.0 §2). What has an
-/// `@` is an address, whatever its case.
+/// What an identity provider knows somebody by: an e-mail address that it verified, or its `sub`, which is somebody only together with the
+/// provider's issuer (OpenID Connect Core 1.0 §5.7). What has an `@` is an address, whatever its case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Identity(#[schemars(length(min = 1, max = 255))] String);
+pub struct Identity(String);
 
 impl Identity {
+    /// `issuer` is the provider that there is.
+    ///
     /// # Errors
     /// A [`FieldError`].
-    pub fn parse(text: &str) -> Result<Self, FieldError> {
+    pub fn parse(text: &str, issuer: Option<&str>) -> Result<Self, FieldError> {
         if text.contains('@') {
-            let email = Email::parse(text).map_err(|error| FieldError::new("invalid_email", "signs_in_as", error.message))?;
-            return Ok(Self(email.key()));
+            return Self::of_email(text).map_err(|error| FieldError::new("invalid_email", "signs_in_as", error.message));
         }
-        if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Ok(Self(text.to_owned()));
+        if !(1..=255).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let message =
+                "signs_in_as takes an e-mail address, or the sub of an identity provider: 1 to 255 ASCII characters without space";
+            return Err(FieldError::new("invalid_identity", "signs_in_as", message));
         }
-        let message = "signs_in_as takes an e-mail address, or the sub of an identity provider: 1 to 255 ASCII characters without space";
-        Err(FieldError::new("invalid_identity", "signs_in_as", message))
+        let unknown = || {
+            FieldError::new(
+                "no_identity_provider",
+                "signs_in_as",
+                "a sub is somebody at one provider alone, and CHANCERY_OPENID_ISSUER names none: give an e-mail address",
+            )
+        };
+        Ok(Self::of_subject(issuer.ok_or_else(unknown)?, text))
+    }
+
+    /// # Errors
+    /// A [`FieldError`] for what is no address.
+    pub fn of_email(text: &str) -> Result<Self, FieldError> {
+        Email::parse(text).map(|email| Self(email.key()))
+    }
+
+    pub fn of_subject(issuer: &str, sub: &str) -> Self {
+        Self(format!("{issuer}#{sub}"))
     }
 
     pub fn stored(text: String) -> Self {

@@ -131,6 +131,8 @@ fn changes_something(method: &Method, path: &str) -> bool {
     match *method {
         Method::POST => !(oauth::only_reads(path) || api::only_reads(path)),
         Method::PUT | Method::PATCH | Method::DELETE => true,
+        // Somebody comes back from his identity provider, and a session begins.
+        Method::GET => path.ends_with("/console/openid/callback"),
         _ => false,
     }
 }

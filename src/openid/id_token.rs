@@ -24,11 +24,17 @@ struct Claims {
     auth_time: Option<u64>,
 }
 
-/// Who the operator is.
+/// Who the operator is, and when he proved it there.
 ///
 /// # Errors
 /// What is wrong, as a sentence.
-pub fn verify(token: &str, keys: &[u8], registration: &Registration, attempt: &Attempt, now: Timestamp) -> Result<Person, &'static str> {
+pub fn verify(
+    token: &str,
+    keys: &[u8],
+    registration: &Registration,
+    attempt: &Attempt,
+    now: Timestamp,
+) -> Result<(Person, Option<Timestamp>), &'static str> {
     let header = jsonwebtoken::decode_header(token).map_err(|_error| "the ID token is no JWT")?;
     if !ALGORITHMS.contains(&header.alg) {
         return Err("the ID token is signed with another algorithm than RS256, ES256, EdDSA or PS256");
@@ -58,7 +64,8 @@ pub fn verify(token: &str, keys: &[u8], registration: &Registration, attempt: &A
     if attempt.again && claims.auth_time.is_none_or(|at| at.saturating_add(SKEW) < attempt.begun_at) {
         return Err("the provider did not ask for the sign-in anew (auth_time)");
     }
-    Ok(claims.person)
+    let signed_in_at = claims.auth_time.and_then(|at| i64::try_from(at.saturating_mul(1000)).ok()).map(Timestamp::from_millis);
+    Ok((claims.person, signed_in_at))
 }
 
 /// By its `kid`; a set of one key needs none.

@@ -19,10 +19,12 @@ use crate::domain::timestamp::Timestamp;
 use exchange::Exchange;
 use person::Person;
 pub use provider::is_private;
-use provider::{KEPT, Provider};
+use provider::{AWAY, KEPT, Provider};
 
 const CONNECT: Duration = Duration::from_secs(3);
 const WHOLE: Duration = Duration::from_secs(10);
+/// How long an operator may take at the provider.
+pub const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// How the provider knows this installation.
 #[derive(Clone, Debug)]
@@ -46,6 +48,21 @@ pub struct Attempt {
     again: bool,
 }
 
+/// What the operator came back with (RFC 6749 §4.1.2).
+pub struct Authorization<'a> {
+    pub code: &'a str,
+    pub state: &'a str,
+    /// Whose answer it is, where the provider says so (RFC 9207).
+    pub iss: Option<&'a str>,
+}
+
+/// That somebody is who he is.
+pub struct Proof {
+    pub identities: Vec<Identity>,
+    /// When he last proved it to the provider, where that says so.
+    pub signed_in_at: Option<Timestamp>,
+}
+
 /// Why it is not known who he is.
 #[derive(Debug, thiserror::Error)]
 pub enum Unproven {
@@ -61,7 +78,8 @@ pub struct RelyingParty {
     registration: Registration,
     /// What asks the provider, and where it sends the operator back to.
     ready: Result<(reqwest::Client, RedirectUrl), String>,
-    provider: Mutex<Option<(Timestamp, Provider)>>,
+    /// What it published, or why it was not there, and when.
+    provider: Mutex<Option<(Timestamp, Result<Provider, String>)>>,
 }
 
 impl RelyingParty {
@@ -108,29 +126,38 @@ impl RelyingParty {
         Ok((url, attempt))
     }
 
-    /// Who came back with this `code` and `state`.
+    /// Who came back with this.
     ///
     /// # Errors
     /// [`Unproven`].
-    pub async fn finish(&self, attempt: &Attempt, code: &str, state: &str, now: Timestamp) -> Result<Vec<Identity>, Unproven> {
-        if state != attempt.state {
-            return Err(Unproven::Unfit("the answer belongs to another sign-in (RFC 6749 §10.12)".into()));
+    pub async fn finish(&self, attempt: &Attempt, authorization: &Authorization<'_>, now: Timestamp) -> Result<Proof, Unproven> {
+        if authorization.state != attempt.state || authorization.iss.is_some_and(|iss| iss != self.registration.issuer) {
+            return Err(Unproven::Unfit("the answer belongs to another sign-in (RFC 6749 §10.12, RFC 9207)".into()));
         }
         let (http, redirect_uri) = self.ready()?;
+        if now.seconds().saturating_sub(attempt.begun_at) > PATIENCE.as_secs() {
+            return Err(Unproven::Unfit("it took longer than ten minutes".into()));
+        }
         let provider = self.provider(http, now).await?;
         let client = provider.client(&self.registration, redirect_uri);
-        let exchange = client.exchange_code(AuthorizationCode::new(code.to_owned()));
+        let exchange = client.exchange_code(AuthorizationCode::new(authorization.code.to_owned()));
         let exchange = exchange.set_pkce_verifier(PkceCodeVerifier::new(attempt.verifier.clone()));
         let answer = exchange.request_async(&Exchange(http)).await.map_err(exchange::unproven)?;
         let id_token = &answer.extra_fields().id_token;
         let keys = exchange::fetch(http, &provider.jwks_uri).await?;
         let unfit = |why: &str| Unproven::Unfit(why.to_owned());
-        let person = id_token::verify(id_token, &keys, &self.registration, attempt, now).map_err(unfit)?;
-        let Some(userinfo) = provider.userinfo_endpoint.as_ref().filter(|_| person.email.is_none()) else { return Ok(person.identities()) };
+        let issuer = &self.registration.issuer;
+        let (person, signed_in_at) = id_token::verify(id_token, &keys, &self.registration, attempt, now).map_err(unfit)?;
+        let Some(userinfo) = provider.userinfo_endpoint.as_ref().filter(|_| person.email.is_none()) else {
+            return Ok(Proof { identities: person.identities(issuer), signed_in_at });
+        };
         let more = exchange::fetch_with(http, userinfo, answer.access_token().secret()).await?;
         let more: Person = serde_json::from_slice(&more).map_err(|_json| unfit("its UserInfo answer cannot be read"))?;
         // OpenID Connect Core 1.0 §5.3.2.
-        if more.sub == person.sub { Ok(more.identities()) } else { Err(unfit("its UserInfo answer is about somebody else")) }
+        if more.sub != person.sub {
+            return Err(unfit("its UserInfo answer is about somebody else"));
+        }
+        Ok(Proof { identities: more.identities(issuer), signed_in_at })
     }
 
     fn ready(&self) -> Result<&(reqwest::Client, RedirectUrl), Unproven> {
@@ -140,13 +167,19 @@ impl RelyingParty {
     /// What the provider publishes, read again after a while.
     async fn provider(&self, http: &reqwest::Client, now: Timestamp) -> Result<Provider, Unproven> {
         let mut kept = self.provider.lock().await;
-        if let Some((at, provider)) = &*kept
-            && now.since(*at) < KEPT
-        {
-            return Ok(provider.clone());
+        match &*kept {
+            Some((at, Ok(provider))) if now.since(*at) < KEPT => return Ok(provider.clone()),
+            // Whoever waited for the same answer need not ask again.
+            Some((at, Err(why))) if now.since(*at) < AWAY => return Err(Unproven::Away(why.clone())),
+            _ => {}
         }
-        let provider = Provider::discover(http, &self.registration.issuer).await?;
-        *kept = Some((now, provider.clone()));
-        Ok(provider)
+        let found = Provider::discover(http, &self.registration.issuer).await;
+        let told = match &found {
+            Ok(provider) => Some(Ok(provider.clone())),
+            Err(Unproven::Away(why)) => Some(Err(why.clone())),
+            Err(_) => None,
+        };
+        *kept = told.map(|told| (now, told));
+        found
     }
 }

@@ -13,11 +13,11 @@ pub struct Person {
 }
 
 impl Person {
-    /// What he may be known by. An address that nobody has verified says nothing, and a `sub` that looks like one is none.
-    pub fn identities(self) -> Vec<Identity> {
+    /// What he may be known by at this provider. An address that nobody has verified says nothing, and a `sub` that looks like one is none.
+    pub fn identities(self, issuer: &str) -> Vec<Identity> {
         let verified = self.email_verified.is_some_and(|claim| claim.as_bool().unwrap_or(claim.as_str() == Some("true")));
-        let subject = Some(self.sub).filter(|sub| !sub.contains('@'));
-        let known = [subject, self.email.filter(|_| verified)].into_iter().flatten();
-        known.filter_map(|known| Identity::parse(&known).ok()).collect()
+        let subject = Some(self.sub).filter(|sub| !sub.contains('@')).map(|sub| Identity::of_subject(issuer, &sub));
+        let email = self.email.filter(|_| verified).and_then(|email| Identity::of_email(&email).ok());
+        subject.into_iter().chain(email).collect()
     }
 }

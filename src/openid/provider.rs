@@ -14,6 +14,8 @@ use super::{Registration, Unproven};
 
 /// For how long it is taken as it was read.
 pub const KEPT: Duration = Duration::from_secs(5 * 60);
+/// For how long it is not asked again when it did not answer.
+pub const AWAY: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Deserialize)]
 pub struct Provider {

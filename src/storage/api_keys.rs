@@ -137,7 +137,8 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &ApiKeyFilter, request: &Pa
         "(CAST($2 AS TEXT) IS NULL OR api_key.organization_id = $2) AND (CAST($3 AS TEXT) IS NULL OR api_key.organization_id = $3) \
          AND (CAST($4 AS TEXT) IS NULL OR api_key.user_id = $4) \
          AND CASE $5 WHEN 'organization' THEN api_key.user_id IS NULL WHEN 'user' THEN api_key.user_id IS NOT NULL ELSE 1 = 1 END \
-         AND CASE $6 WHEN 'all' THEN 1 = 1 WHEN 'revoked' THEN revoked_at IS NOT NULL WHEN 'not_revoked' THEN revoked_at IS NULL \
+         AND CASE $6 WHEN 'all' THEN 1 = 1 WHEN 'revoked' THEN revoked_at IS NOT NULL \
+         WHEN 'ended' THEN revoked_at IS NOT NULL OR COALESCE(expires_at, $7 + 1) <= $7 OR COALESCE(retires_at, $7 + 1) <= $7 WHEN 'not_revoked' THEN revoked_at IS NULL \
          WHEN 'active' THEN revoked_at IS NULL AND COALESCE(expires_at, $7 + 1) > $7 AND COALESCE(retires_at, $7 + 1) > $7 \
          ELSE revoked_at IS NULL AND (COALESCE(expires_at, $7 + 1) <= $7 OR COALESCE(retires_at, $7 + 1) <= $7) END \
          AND (CAST($8 AS TEXT) IS NULL OR LOWER(api_key.name) LIKE $8 ESCAPE '!')"
@@ -150,6 +151,7 @@ pub async fn list(tx: &mut Tx, reach: Reach, filter: &ApiKeyFilter, request: &Pa
     let status = match filter.status {
         StatusFilter::All => "all",
         StatusFilter::NotRevoked => "not_revoked",
+        StatusFilter::Ended => "ended",
         StatusFilter::Only(ApiKeyStatus::Active) => "active",
         StatusFilter::Only(ApiKeyStatus::Expired) => "expired",
         StatusFilter::Only(ApiKeyStatus::Revoked) => "revoked",

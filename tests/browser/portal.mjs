@@ -61,7 +61,7 @@ await text(page, "Are you sure you want to revoke this API key? Any applications
 await look(page, "portal-revoke");
 await page.getByRole("button", { name: "Revoke" }).click();
 await text(page, "Revoked.");
-await page.getByRole("link", { name: "Revoked", exact: true }).click();
+await page.getByRole("link", { name: "Revoked / Expired" }).click();
 await page.locator(".chip.bad", { hasText: "Revoked" }).waitFor();
 await look(page, "portal-revoked");
 
@@ -94,7 +94,12 @@ await page.getByRole("button", { name: "Rotate" }).click();
 await page.getByRole("button", { name: "Copy", exact: true }).click();
 await page.getByRole("link", { name: "I have stored it" }).click();
 await text(page, "The new secret has not been used yet");
-await page.getByRole("button", { name: /^Cancel the rotation/ }).click();
+await page.getByRole("link", { name: /^Finish: remove the old secret/ }).click();
+await look(page, "portal-remove-secret");
+await page.getByRole("link", { name: "Cancel" }).click();
+await page.getByRole("link", { name: "Cancel the rotation" }).click();
+await look(page, "portal-cancel-rotation");
+await page.getByRole("button", { name: "Cancel the rotation" }).click();
 await text(page, "The rotation was cancelled");
 await page.getByRole("link", { name: /^Delete/ }).click();
 await page.getByRole("button", { name: "Delete" }).click();

@@ -67,7 +67,7 @@ pub async fn create(call: Call) -> Result<Answer, Stop> {
     let name = Name::parse("name", &body.name)?;
     let permissions = Grants::parse(body.permissions.iter().map(String::as_str))?;
     let organization_id = body.organization_id.map(|id| id.parse::<OrganizationId>()).transpose();
-    let signs_in_as = body.signs_in_as.as_deref().map(Identity::parse).transpose()?;
+    let signs_in_as = body.signs_in_as.as_deref().map(|text| Identity::parse(text, call.call.app.authority.openid_issuer())).transpose()?;
     let mut begin = call.begin().await?;
     let outcome = match organization_id {
         Ok(organization_id) => {

@@ -10,9 +10,8 @@ use crate::domain::management_key::Power;
 use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::domain::timestamp::Timestamp;
-use crate::http::pages::credentials::{
-    KEY_COLUMNS, REVOCATION, expiry, key_cells, key_fields, key_status, reveal_key, rotation, rotation_form, shown_keys, usage,
-};
+use crate::http::pages::credentials::{KEY_COLUMNS, REVOCATION, expiry, key_cells, key_fields, key_status, reveal_key, shown_keys, usage};
+use crate::http::pages::rotation::{rotation, rotation_form};
 use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table};
 
 const WRITE: Power = Power::ApiKeysWrite;
@@ -39,7 +38,7 @@ pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Resul
     visit.search(&mut table);
     table.filters = filters;
     for key in &listed.data {
-        table.rows.push(row(&visit, key, Some(hours.of_one(&key.id))));
+        table.rows.push(row(&visit, key, hours.of_one(&key.id)));
     }
     visit.sort(&mut table, &place, &["status", "search"]);
     visit.turn(&mut table, &listed, &place, &["status", "search"]);
@@ -60,14 +59,15 @@ pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Resul
     Ok(visit.render("organizations", page))
 }
 
-pub fn row(visit: &Visit, key: &ApiKey, hours: Option<Vec<i64>>) -> Vec<Cell> {
+pub fn row(visit: &Visit, key: &ApiKey, hours: Vec<i64>) -> Vec<Cell> {
     let place = visit.path(format!("api_keys/{}", key.id));
     let name = key.name.as_str();
     let mut actions = Vec::new();
     if visit.may(WRITE) && key.revoked_at.is_none() {
+        actions.push(Action::link(format!("{place}#rotate"), "Rotate", name));
         actions.push(Action::link(format!("{place}/revoke"), "Revoke", name).last());
     }
-    key_cells(Cell::link(place, name), key, hours, visit.now(), actions)
+    key_cells(Cell::link(place, name), key, Some(hours), visit.now(), actions)
 }
 
 pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
@@ -103,6 +103,7 @@ fn facts(key: &ApiKey, now: Timestamp) -> Facts {
         rows: vec![
             ("Key Prefix".into(), Cell::code(key.obfuscated_value.clone())),
             ("Status".into(), Cell::Chip(key_status(key, now))),
+            ("Replaced by".into(), Cell::code(key.life.retirement.map_or_else(String::new, |retirement| retirement.successor.to_string()))),
             (
                 "Owner".into(),
                 Cell::code(key.owner.user_id().map_or_else(|| key.owner.organization_id().to_string(), |user| user.to_string())),
@@ -132,7 +133,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
         page.push(Form {
             title: "Change name and description".into(),
             action: visit.path(format!("api_keys/{}", key.id)),
-            fields: vec![Field::name(key.name.as_str(), ""), Field::filled("description", "Description", description, "")],
+            fields: vec![Field::name(key.name.as_str(), ""), Field::description(Some(description), "")],
             button: "Save".into(),
             version: Some(key.version),
             ..Form::default()
@@ -165,9 +166,10 @@ pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
 /// When it may end: now, or from now as a new one may.
 async fn ending(visit: &Visit, key: &ApiKey) -> Result<Field, Refused> {
     let latest = visit.app.authority.latest_expiry(key.owner.organization_id()).await.map_err(|error| visit.refused(error))?;
-    let mut field = Field::expiry(latest);
+    // The latest counts from when it was made.
+    let gone = u32::try_from(visit.now().since(key.created_at).as_secs() / (24 * 3600)).unwrap_or(u32::MAX).saturating_add(1);
+    let mut field = Field::end(latest.map(|latest| latest.saturating_sub(gone)));
     if let Field::Expiry { options, .. } = &mut field {
-        options.retain(|(value, _)| !value.is_empty());
         options.push((NOW.into(), "Now".into()));
     }
     Ok(field)

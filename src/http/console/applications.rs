@@ -11,11 +11,11 @@ use crate::domain::api_key::Grant;
 use crate::domain::application::{
     Application, ApplicationChange, ApplicationStatus, ClientAuthenticationMethod, NewApplication, check_access_token_ttl,
 };
-use crate::domain::client_secret::SecretStatus;
 use crate::domain::management_key::Power;
 use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::credentials::{application_fields, application_status, rotation_blocks, rotation_form, successor, usage};
+use crate::http::pages::credentials::{application_fields, application_status, usage};
+use crate::http::pages::rotation::{rotation_blocks, rotation_form, successor};
 use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table, permission_checks, short};
 
 const WRITE: Power = Power::ApplicationsWrite;
@@ -45,7 +45,14 @@ pub async fn list_of_organization(visit: Visit, id: String) -> Result<Response, 
             Cell::Usage(application.usage, Some(hours.of_one(&application.id))),
             Cell::Chip(application_status(application)),
             Cell::Time(Some(application.created_at), ""),
-            Cell::Actions(vec![Action::link(place, "Open", name)]),
+            Cell::Actions(if visit.may(WRITE) {
+                vec![
+                    Action::link(format!("{place}#rotate"), "Rotate", name),
+                    Action::link(format!("{place}/delete"), "Delete", name).last(),
+                ]
+            } else {
+                Vec::new()
+            }),
         ]);
     }
     visit.search(&mut table);
@@ -65,7 +72,7 @@ pub async fn list_of_organization(visit: Visit, id: String) -> Result<Response, 
                     "access_token_ttl",
                     "Lifetime of its tokens, seconds",
                     "300",
-                    "60 to 3600; 300 where nothing is said.",
+                    "At least 60; 300 where nothing is said.",
                 )])
                 .collect(),
             button: "Save".into(),
@@ -112,23 +119,21 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     page.push(facts(&application));
     let id = application.id.to_string();
     let name = application.name.as_str();
-    let retiring = secrets.iter().any(|secret| secret.status == SecretStatus::Retiring);
     if let Some(new) = successor(&secrets) {
-        let uses = visit.app.authority.uses_of_secrets_since(visit.caller(), &id, new.created_at).await;
-        page.blocks.extend(rotation_blocks(&secrets, new, &uses.map_err(|error| visit.refused(error))?));
+        let used = authority.rotation_use(visit.caller(), &application, new.created_at).await.map_err(|error| visit.refused(error))?;
+        let place = visit.path(format!("applications/{id}"));
+        let writes = visit.may(WRITE);
+        let blocks = rotation_blocks(&secrets, new, &used, &place, now).into_iter();
+        page.blocks.extend(blocks.filter(|block| writes || !matches!(block, Block::Actions(_))));
     }
     page.push(client_secrets::table(&visit, &id, &secrets, now));
     if visit.may(WRITE) {
-        if retiring {
-            let cancel = Action::post(visit.path(format!("applications/{id}/cancel_rotation")), "Cancel the rotation", name);
-            page.blocks.push(Block::Actions(vec![cancel]));
-        }
         page.push(rotation_form(visit.path(format!("applications/{id}/rotate"))));
         page.push(Form {
             title: "Add a secret".into(),
             about: "Beside those there are, which go on working: up to five at a time.".into(),
             action: visit.path(format!("applications/{id}/client_secrets")),
-            fields: vec![Field::text("name", "Name", "deploy-2026", ""), Field::expiry(None)],
+            fields: vec![Field::text("name", "Name", "deploy-2026", ""), Field::end(None)],
             button: "Add".into(),
             ..Form::default()
         });
@@ -137,10 +142,11 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
         let ttl = application.access_token_ttl.map_or_else(String::new, |seconds| seconds.to_string());
         page.push(Form {
             title: "Change name, scopes and more".into(),
+            about: "What is taken away ends the tokens that have it, at once.".into(),
             action: visit.path(format!("applications/{id}")),
             fields: vec![
                 Field::name(name, ""),
-                Field::filled("description", "Description", application.description.clone().unwrap_or_default(), ""),
+                Field::description(application.description.clone(), ""),
                 permission_checks(&catalogue, &held),
                 Field::filled("access_token_ttl", "Lifetime of its tokens, seconds", ttl, "300"),
                 Field::Text {
@@ -216,7 +222,7 @@ pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     let change = ApplicationChange {
         name: Some(Name::parse("name", fields.text("name")).map_err(refused)?),
         description: Some(parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(refused)?),
-        grant: Some(Grant { permissions: fields.all("permissions"), preset: None }),
+        grant: Some(Grant { permissions: fields.all("permissions"), preset: fields.owned("preset") }),
         access_token_ttl: Some(lifetime(&fields).map_err(refused)?),
         resources: Some(Some(resources).filter(|resources| !resources.is_empty())),
         token_endpoint_auth_methods: Some(methods),

@@ -11,8 +11,9 @@ use crate::domain::client_secret::{ClientSecret, NewClientSecret};
 use crate::domain::management_key::Power;
 use crate::domain::text::Name;
 use crate::domain::timestamp::Timestamp;
-use crate::http::pages::credentials::{SECRET_COLUMNS, expiry, reveal_secret, rotation, secret_cells, usage};
-use crate::http::pages::{Action, Cell, Facts, Fields, Question, Refused, Table};
+use crate::http::pages::credentials::{SECRET_COLUMNS, expiry, reveal_secret, secret_cells};
+use crate::http::pages::rotation::{cancellation, removal, rotation, successor};
+use crate::http::pages::{Action, Cell, Fields, Refused, Table};
 
 const WRITE: Power = Power::ApplicationsWrite;
 
@@ -58,6 +59,12 @@ pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     Ok(reveal(&visit, &application, &rotated.revealed, true))
 }
 
+pub async fn confirm_cancellation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let (application, secrets) = (find(&visit, &id).await?, list(&visit, &id).await?);
+    let question = cancellation(application.name.as_str(), successor(&secrets), &visit.path(format!("applications/{id}")));
+    Ok(visit.render("organizations", question.page()))
+}
+
 pub async fn cancel(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let cancel = ("connect_application_secret.cancel_rotation", WRITE);
     let (_, bound) = visit.change(cancel, Some(&id), async |change| change.cancel_rotation(&id).await).await?;
@@ -69,22 +76,7 @@ pub async fn confirm_deletion(visit: Visit, Path((id, secret)): Path<(String, St
     let secrets = list(&visit, &id).await?;
     let found = secrets.iter().find(|known| known.id.to_string() == secret);
     let found = found.ok_or_else(|| visit.refused(Error::NotFound("client secret")))?;
-    let rows = vec![
-        ("Application".to_owned(), Cell::text(application.name.as_str())),
-        ("Ends with".to_owned(), Cell::code(format!("…{}", found.secret_hint))),
-        ("Last Used".to_owned(), Cell::Time(found.last_used_at, "never")),
-        ("From".to_owned(), Cell::text(found.last_used_ip.clone().unwrap_or_default())),
-        ("24 h / 7 d / 30 d".to_owned(), usage(found.usage)),
-    ];
-    let question = Question {
-        title: "Remove this secret?".into(),
-        text: "Whoever still has it obtains no tokens any more, and the tokens it obtained are refused at once.",
-        facts: Facts { title: "What hangs on it".into(), rows },
-        action: visit.path(format!("applications/{id}/client_secrets/{secret}/delete")),
-        button: "Remove",
-        back: visit.path(format!("applications/{id}")),
-        ..Question::default()
-    };
+    let question = removal(application.name.as_str(), found, &visit.path(format!("applications/{id}")));
     Ok(visit.render("organizations", question.page()))
 }
 

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header::USER_AGENT;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 
-use super::visit::Visit;
+use super::visit::{SIGNED_IN, Visit};
 use crate::authority::console::Operator;
 use crate::domain::management_key::Power;
 use crate::http::App;
@@ -46,8 +46,13 @@ fn sign_in_form(app: &App, notice: Option<&str>) -> Page {
     page
 }
 
-pub async fn sign_in_page(State(app): State<Arc<App>>) -> Response {
-    Frame::bare(&base(&app)).render(&sign_in_form(&app, None))
+pub async fn sign_in_page(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let notice = match Fields::of_query(uri.query()).get("why") {
+        Some("over") => Some("Your session is over: sign in again."),
+        Some("not_kept") => Some("Your browser kept no session: open this page by https, or on this machine by http://localhost."),
+        _ => None,
+    };
+    Frame::bare(&base(&app)).render(&sign_in_form(&app, notice))
 }
 
 /// Whoever guesses is slowed down by where he comes from; a right key is never held up (case 264).
@@ -60,8 +65,14 @@ pub async fn sign_in(
 ) -> Result<Response, Refused> {
     let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     if let Some(caller) = app.authority.find_caller(&fields.secret("management_key")) {
-        let session = app.authority.sign_in(&caller, &request_id, source, agent).await.map_err(|error| Refused::of(&app, error))?;
-        return Ok((jar.add(cookie::<Operator>(session.expose())), Redirect::to(&format!("{}/console", base(&app)))).into_response());
+        let session = app
+            .authority
+            .sign_in(&caller, app.authority.clock.now(), &request_id, source, agent)
+            .await
+            .map_err(|error| Refused::of(&app, error))?;
+        return Ok(
+            (jar.add(cookie::<Operator>(session.expose())), Redirect::to(&format!("{}/console?{SIGNED_IN}", base(&app)))).into_response()
+        );
     }
     let (status, text) = if app.throttle.admits_failure(source) {
         (StatusCode::FORBIDDEN, "This is no management key.")
@@ -79,11 +90,11 @@ pub async fn sign_out(visit: Visit, jar: CookieJar) -> Result<Response, Refused>
 fn confirm_form(visit: &Visit, next: &str) -> Form {
     Form {
         title: "Present your management key again".into(),
-        about: "What you are about to do cannot be undone.".into(),
+        about: "What you are about to do asks for it anew, unless you have just presented it.".into(),
         action: visit.path("confirm"),
         fields: vec![key_field(), Field::Hidden { name: "next", value: next.to_owned() }],
         button: "Continue".into(),
-        cancel: Some(visit.path("organizations")),
+        cancel: Some(visit.home()),
         open: true,
         ..Form::default()
     }
@@ -109,7 +120,7 @@ pub async fn confirm_page(visit: Visit) -> Response {
 
 /// Another page of the console, and nothing else; its first one where that is none.
 pub fn page_of_console(app: &App, next: &str) -> String {
-    let local = !next.contains("..") && next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-:".contains(&byte));
+    let local = !next.contains("..") && next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-:?=&".contains(&byte));
     let home = format!("{}/console", base(app));
     if local && !next.is_empty() { format!("{home}/{next}") } else { home }
 }

@@ -3,18 +3,17 @@ use axum::extract::Path;
 use axum::response::Response;
 
 use super::visit::Visit;
-use crate::authority::error::Error;
-use crate::domain::id::ManagementKeyId;
 use crate::domain::management_key::{Grants, Identity, NewManagementKey, Power};
 use crate::domain::text::{FieldError, Name};
-use crate::http::pages::{Action, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Reveal, Table, short};
+use crate::http::pages::{Action, Block, Cell, Checks, Facts, Field, Fields, Form, Page, Question, Refused, Reveal, Table, short};
 
 const WRITE: Power = Power::ManagementKeysWrite;
 
 pub async fn list(visit: Visit) -> Result<Response, Refused> {
     let listed = visit.app.authority.list_management_keys(visit.caller(), &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
-    let mut table = Table::new("", &["Name", "Ends with", "May", "Organization", "Signs in as", "Last Used", "Created", ""], "No key.");
+    let mut table =
+        Table::new("", &["Name", "Ends with", "Permissions", "Organization", "Signs in as", "Last Used", "Created", ""], "No key.");
     for key in &listed.data {
         let name = key.name.as_str();
         let delete = Action::link(visit.path(format!("management_keys/{}/delete", key.id)), "Delete", name).last();
@@ -26,50 +25,81 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             Cell::text(key.signs_in_as.as_ref().map_or_else(String::new, |identity| identity.as_str().to_owned())),
             Cell::Time(key.last_used_at, "never"),
             Cell::Time(Some(key.created_at), ""),
-            Cell::Actions(if visit.may(WRITE) { vec![delete] } else { Vec::new() }),
+            Cell::Actions(if visit.may(WRITE) && key.id != visit.caller().id() { vec![delete] } else { Vec::new() }),
         ]);
     }
     visit.turn(&mut table, &listed, "management_keys", &[]);
     let mut page = Page::new("Management keys");
     if visit.may(WRITE) {
-        page.push(Form {
-            title: "New management key".into(),
-            action: visit.path("management_keys"),
-            fields: vec![
-                Field::name("", "Deployment"),
-                Field::required(
-                    "permissions",
-                    "May",
-                    "*:read applications:write",
-                    "With spaces between them; * is everything, *:read is to read everything.",
-                ),
-                Field::text("organization_id", "Only in the organization", "org_…", ""),
-            ]
-            .into_iter()
-            .chain(visit.app.authority.openid_host().map(|_| {
-                let hint = "Who signs in here as it: an address that your identity provider verified, or its sub.";
-                Field::text("signs_in_as", "Signs in as", "ada@example.com", hint)
-            }))
-            .collect(),
-            button: "Create".into(),
-            ..Form::default()
-        });
+        page.blocks.push(Block::Actions(vec![Action::link(visit.path("management_keys/new"), "New management key", "")]));
     }
     page.push(table);
     Ok(visit.render("management_keys", page))
 }
 
-/// A key outlives the session: what makes one is asked for again (case 263).
+/// What it may do, as boxes: everything, or to read everything, or each power by its resource.
+fn powers() -> Field {
+    let all = [("*", "everything, whatever is added later"), ("*:read", "read everything")];
+    let mut groups = vec![Checks { title: String::new(), boxes: all.map(|(name, text)| (name.into(), text.into(), false)).to_vec() }];
+    for power in Power::ALL {
+        let (resource, _) = power.name().split_once(':').unwrap_or((power.name(), ""));
+        if groups.last().is_none_or(|group| group.title != resource) {
+            groups.push(Checks { title: resource.to_owned(), boxes: Vec::new() });
+        }
+        groups
+            .iter_mut()
+            .filter(|group| group.title == resource)
+            .for_each(|group| group.boxes.push((power.name().into(), String::new(), false)));
+    }
+    Field::Checks { name: "permissions", label: "Permissions", presets: Vec::new(), groups }
+}
+
+/// A key outlives the session: who makes one proves himself again before he begins (case 263).
+pub async fn form(visit: Visit) -> Result<Response, Refused> {
+    visit.demand_for(("management_key.create", WRITE)).await?;
+    visit.demand_confirmed("management_keys/new")?;
+    let mut fields = vec![Field::name("", "Deployment"), powers()];
+    if visit.caller().demand_installation().is_ok() {
+        fields.push(Field::text(
+            "organization_id",
+            "Only in the organization",
+            "org_…",
+            "Its ID, from its settings; the whole installation where nothing is said.",
+        ));
+        if visit.app.authority.openid_host().is_some() {
+            let hint = "Who signs in here as it: an address that your identity provider verified, or its sub.";
+            fields.push(Field::text("signs_in_as", "Signs in as", "ada@example.com", hint));
+        }
+    }
+    let mut page = Page::new("New management key");
+    page.trail.push(visit.link("management_keys", "Management keys"));
+    page.push(Form {
+        title: "New management key".into(),
+        about: "For a program that manages, or for a person who signs in here. It can be granted what yours may, and no more.".into(),
+        action: visit.path("management_keys"),
+        fields,
+        button: "Create".into(),
+        cancel: Some(visit.path("management_keys")),
+        open: true,
+        ..Form::default()
+    });
+    Ok(visit.render("management_keys", page))
+}
+
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
-    visit.demand_confirmed("management_keys")?;
+    visit.demand_confirmed("management_keys/new")?;
     let refused = |error: FieldError| visit.refused(error);
     let unknown = || FieldError::new("not_found", "organization_id", "organization_id names no organization");
     let organization_id = fields.get("organization_id").map(|id| id.parse().map_err(|_id| unknown())).transpose().map_err(refused)?;
     let new = NewManagementKey {
         name: Name::parse("name", fields.text("name")).map_err(refused)?,
-        permissions: Grants::parse(fields.text("permissions").split_whitespace()).map_err(refused)?,
+        permissions: Grants::parse(fields.all("permissions").iter().map(String::as_str)).map_err(refused)?,
         organization_id,
-        signs_in_as: fields.get("signs_in_as").map(Identity::parse).transpose().map_err(refused)?,
+        signs_in_as: fields
+            .get("signs_in_as")
+            .map(|text| Identity::parse(text, visit.app.authority.openid_issuer()))
+            .transpose()
+            .map_err(refused)?,
     };
     let create = ("management_key.create", WRITE);
     let (made, _) = visit.change(create, None, async |change| change.create_management_key(new).await).await?;
@@ -92,18 +122,23 @@ pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
 }
 
 pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
-    visit.demand_confirmed("management_keys")?;
-    let id = id.parse::<ManagementKeyId>().map_err(|_id| visit.refused(Error::NotFound("management key")))?;
-    let own = visit.caller().id() == id;
-    let text = if own {
-        "This is the key you signed in with: you are out at once, and so is whatever else uses it."
-    } else {
-        "Whatever uses it is refused at once, sessions here included."
-    };
+    visit.demand_confirmed(&format!("management_keys/{id}/delete"))?;
+    let key = visit.app.authority.find_management_key(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
     let question = Question {
-        title: "Delete this management key?".into(),
-        text,
-        facts: Facts { title: String::new(), rows: vec![("ID".into(), Cell::code(id.to_string()))] },
+        title: format!("Delete {}?", key.name.as_str()),
+        text: "Whatever uses it is refused at once, and who is signed in here as it is out.",
+        facts: Facts {
+            title: "What hangs on it".into(),
+            rows: vec![
+                ("Ends with".into(), Cell::code(format!("…{}", key.key_hint))),
+                ("Permissions".into(), Cell::text(key.permissions.to_string())),
+                ("Last Used".into(), Cell::Time(key.last_used_at, "never")),
+                (
+                    "Signs in as".into(),
+                    Cell::text(key.signs_in_as.as_ref().map_or_else(String::new, |identity| identity.as_str().to_owned())),
+                ),
+            ],
+        },
         action: visit.path(format!("management_keys/{id}/delete")),
         button: "Delete",
         back: visit.path("management_keys"),
@@ -113,7 +148,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
 }
 
 pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
-    visit.demand_confirmed("management_keys")?;
+    visit.demand_confirmed(&format!("management_keys/{id}/delete"))?;
     let delete = ("management_key.delete", WRITE);
     visit.change(delete, Some(&id), async |change| change.delete_management_key(&id).await).await?;
     Ok(visit.done("management_keys", "deleted", None))

@@ -37,7 +37,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             ("Since".into(), Cell::Time(Some(membership.created_at), "")),
         ],
     });
-    if visit.may(Power::UsersWrite) {
+    if visit.may(Power::UsersWrite) && visit.caller().demand_installation().is_ok() {
         let filled = |name, label, value: &Option<String>| Field::filled(name, label, value.clone().unwrap_or_default(), "");
         page.push(Form {
             title: "Change who he is".into(),
@@ -104,7 +104,9 @@ async fn keys(visit: &Visit, membership: &Membership, page: &mut Page) -> Result
     table.filtered = visit.query.has("status");
     table.filters = filters;
     visit.search(&mut table);
-    table.rows = listed.data.iter().map(|key| api_keys::row(visit, key, None)).collect();
+    let (organization, shown) = (membership.organization_id.to_string(), listed.data.iter().map(|key| key.id).collect::<Vec<_>>());
+    let hours = authority.uses_of_api_keys(visit.caller(), &organization, &shown).await.map_err(|error| visit.refused(error))?;
+    table.rows = listed.data.iter().map(|key| api_keys::row(visit, key, hours.of_one(&key.id))).collect();
     visit.sort(&mut table, &place, &["status", "search"]);
     visit.turn(&mut table, &listed, &place, &["status", "search"]);
     page.push(table);
@@ -139,6 +141,20 @@ pub async fn confirm_removal(visit: Visit, Path(id): Path<String>) -> Result<Res
     let title = format!("Remove {} from {}?", membership.user.display_name(), membership.organization_name.as_str());
     let text = "His personal keys there are revoked at once. He stays known: he can be added again, without those keys.";
     Ok(visit.render("organizations", question(&visit, &id, title, text, "delete").page()))
+}
+
+pub async fn confirm_deactivation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let membership = find(&visit, &id).await?;
+    let title = format!("Deactivate {} in {}?", membership.user.display_name(), membership.organization_name.as_str());
+    let text = "His personal keys there are revoked at once, and stay revoked. He can be reactivated, and make new ones.";
+    let question = Question { button: "Deactivate", ..question(&visit, &id, title, text, "deactivate") };
+    Ok(visit.render("organizations", question.page()))
+}
+
+pub async fn deactivate(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let deactivate = ("organization_membership.deactivate", WRITE);
+    let (membership, bound) = visit.change(deactivate, Some(&id), async |change| change.deactivate_membership(&id).await).await?;
+    Ok(visit.done(format!("organizations/{}/members", membership.organization_id), "saved", bound.as_ref()))
 }
 
 fn question<'a>(visit: &Visit, id: &str, title: String, text: &'a str, place: &str) -> Question<'a> {

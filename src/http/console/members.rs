@@ -4,6 +4,7 @@ use axum::response::Response;
 
 use super::visit::Visit;
 use super::{organizations, portal_links};
+use crate::authority::change::Change;
 use crate::authority::error::Error;
 use crate::domain::management_key::Power;
 use crate::domain::membership::{Membership, MembershipFilter, MembershipStatus, NewMembership, Role};
@@ -84,7 +85,7 @@ pub fn actions(visit: &Visit, membership: &Membership) -> Vec<Action> {
                 Role::Admin => Action::post(place("member"), "Make a member", &name),
                 Role::Member => Action::post(place("admin"), "Make an admin", &name),
             };
-            vec![other, Action::post(place("deactivate"), "Deactivate", &name).dangerous()]
+            vec![other, Action::link(place("deactivate"), "Deactivate", &name).dangerous()]
         }
     }
 }
@@ -99,7 +100,7 @@ async fn known(visit: &Visit, email: &Email) -> Result<Option<User>, Refused> {
     Ok(found.map_err(|error| visit.refused(error))?.data.into_iter().next())
 }
 
-/// A user, unless there is one, and his membership: two changes, as they are in the API.
+/// A user, unless there is one, and his membership: both or neither.
 pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     visit.demand_for(CREATE_USER).await?;
     visit.demand_for(JOIN).await?;
@@ -108,34 +109,31 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     let (_, organization) = organizations::page(&visit, &id, "members").await?;
     let role = Role::parse(fields.text("role")).map_err(refused)?;
     let email = Email::parse(fields.text("email")).map_err(refused)?;
-    let user = match known(&visit, &email).await? {
-        Some(user) => user,
-        None => {
-            let new = NewUser {
-                email,
-                email_verified: false,
-                first_name: text("first_name", MAX_NAME)?,
-                last_name: text("last_name", MAX_NAME)?,
-                name: None,
-                locale: None,
-                external_id: text("external_id", MAX_EXTERNAL_ID)?,
-                metadata: Metadata::default(),
-            };
-            visit.change(CREATE_USER, None, async |change| change.register_user(new).await).await?.0
-        }
+    let known = known(&visit, &email).await?;
+    let new = NewUser {
+        email,
+        email_verified: false,
+        first_name: text("first_name", MAX_NAME)?,
+        last_name: text("last_name", MAX_NAME)?,
+        name: None,
+        locale: None,
+        external_id: text("external_id", MAX_EXTERNAL_ID)?,
+        metadata: Metadata::default(),
     };
-    let new = NewMembership { user_id: user.id, organization_id: organization, role };
-    visit.change(JOIN, None, async |change| change.add_membership(new).await).await?;
+    let join = async |change: &mut Change| {
+        let user = match known {
+            Some(user) => user,
+            None => change.register_user(new).await?,
+        };
+        change.add_membership(NewMembership { user_id: user.id, organization_id: organization, role }).await
+    };
+    visit.change(JOIN, None, join).await?;
     Ok(visit.done(format!("organizations/{organization}/members"), "made", None))
 }
 
 pub async fn change(visit: Visit, Path((id, what)): Path<(String, String)>) -> Result<Response, Refused> {
     let target = Some(id.as_str());
     let changed = match what.as_str() {
-        "deactivate" => {
-            let deactivate = ("organization_membership.deactivate", WRITE);
-            visit.change(deactivate, target, async |change| change.deactivate_membership(&id).await).await
-        }
         "reactivate" => {
             let reactivate = ("organization_membership.reactivate", WRITE);
             visit.change(reactivate, target, async |change| change.reactivate_membership(&id).await).await

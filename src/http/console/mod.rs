@@ -31,7 +31,7 @@ use axum::routing::{get, post};
 use super::App;
 use super::pages::{assets, guarded};
 
-pub fn routes(base: &str) -> Router<Arc<App>> {
+pub fn routes(base: &str, issuer: &str) -> Router<Arc<App>> {
     let home = format!("{base}/console");
     let pages = Router::new()
         .route("/console", get(overview::overview))
@@ -51,6 +51,7 @@ pub fn routes(base: &str) -> Router<Arc<App>> {
         .route("/console/members/{id}/api_keys", post(member::create_key))
         .route("/console/members/{id}/delete", get(member::confirm_removal).post(member::remove))
         .route("/console/members/{id}/delete_user", get(member::confirm_deletion_of_user).post(member::delete_user))
+        .route("/console/members/{id}/deactivate", get(member::confirm_deactivation).post(member::deactivate))
         .route("/console/members/{id}/{what}", post(members::change))
         .route("/console/organizations/{id}/usage", get(usage::show))
         .route("/console/organizations/{id}/settings", get(settings::show).post(settings::update))
@@ -63,7 +64,7 @@ pub fn routes(base: &str) -> Router<Arc<App>> {
         .route("/console/applications/{id}/token_quota", post(token_quotas::change_of_application))
         .route("/console/applications/{id}/client_secrets", post(client_secrets::create))
         .route("/console/applications/{id}/rotate", post(client_secrets::rotate))
-        .route("/console/applications/{id}/cancel_rotation", post(client_secrets::cancel))
+        .route("/console/applications/{id}/cancel_rotation", get(client_secrets::confirm_cancellation).post(client_secrets::cancel))
         .route("/console/applications/{id}/disable", get(applications::confirm_disabling).post(applications::disable))
         .route("/console/applications/{id}/enable", post(applications::enable))
         .route("/console/applications/{id}/revoke_tokens", get(applications::confirm_revocation).post(applications::revoke_tokens))
@@ -93,11 +94,12 @@ pub fn routes(base: &str) -> Router<Arc<App>> {
         .route("/console/webhook_endpoints/{id}/replay", post(webhooks::replay))
         .route("/console/webhook_endpoints/{id}/delete", get(webhooks::confirm_deletion).post(webhooks::delete))
         .route("/console/management_keys", get(management_keys::list).post(management_keys::create))
+        .route("/console/management_keys/new", get(management_keys::form))
         .route("/console/management_keys/{id}/delete", get(management_keys::confirm_deletion).post(management_keys::delete))
         .route("/console/settings", get(settings::show_of_installation).post(settings::update_of_installation))
         .route("/console/events", get(events::list))
         .route("/console/sessions", get(sessions::list))
         .route("/console/sessions/{id}/end", post(sessions::end))
         .route("/", get(async move || Redirect::to(&home)));
-    guarded(pages, &[]).merge(assets("console"))
+    guarded(pages, &[], issuer).merge(assets("console"))
 }

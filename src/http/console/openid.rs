@@ -1,59 +1,48 @@
 //! Signing in at the operator's own identity provider: away, and back again (OpenID Connect Core 1.0 §3.1.2).
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::header::USER_AGENT;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{HOST, USER_AGENT};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
 
 use super::door::page_of_console;
 use super::visit::Visit;
 use crate::authority::console::Operator;
-use crate::authority::openid::{Attempt, SignInError, Unproven};
+use crate::authority::openid::{Authorization, PATIENCE, SignInError, Unproven};
 use crate::domain::id::ConsoleSessionId;
 use crate::http::App;
 use crate::http::pages::{Fields, Frame, Link, Notice, Page, Refused, Tone, base, cookie};
 use crate::http::source::Sender;
 
 const COOKIE: &str = "__Host-chancery-openid";
-/// How long an operator may take at his provider.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
-/// What the operator's browser keeps while he is away. It comes back from another site, so it cannot be `Strict`, as the session is.
-#[derive(Serialize, Deserialize)]
-struct Away {
-    attempt: Attempt,
-    /// The session that is to be confirmed; without one another begins.
-    session: Option<String>,
-    /// The page of the console that he goes on to.
-    next: String,
-}
-
-fn kept(away: Option<&Away>) -> Cookie<'static> {
-    let value = away.and_then(|away| serde_json::to_vec(away).ok()).map_or_else(String::new, |json| URL_SAFE_NO_PAD.encode(json));
-    let mut kept = cookie::<Operator>(&value);
-    kept.set_name(COOKIE);
-    kept.set_same_site(SameSite::Lax);
-    if let (Some(_), Ok(life)) = (away, PATIENCE.try_into()) {
-        kept.set_max_age(Some(life));
+/// The cookie that what is kept is in; without anything it goes. It comes back from another site, so it cannot be `Strict`, as the session is.
+fn cookie_of(kept: Option<&str>) -> Cookie<'static> {
+    let mut cookie = cookie::<Operator>(kept.unwrap_or_default());
+    cookie.set_name(COOKIE);
+    cookie.set_same_site(SameSite::Lax);
+    if let (Some(_), Ok(life)) = (kept, PATIENCE.try_into()) {
+        cookie.set_max_age(Some(life));
     }
-    kept
+    cookie
 }
 
 async fn begin(app: &App, jar: CookieJar, session: Option<ConsoleSessionId>, next: &str) -> Result<Response, Refused> {
-    let begun = app.authority.begin_sign_in(session.is_some()).await;
-    let (url, attempt) = begun.map_err(|error| refused(app, error))?;
-    let away = Away { attempt, session: session.map(|id| id.to_string()), next: next.to_owned() };
-    Ok((jar.add(kept(Some(&away))), Redirect::to(url.as_str())).into_response())
+    let (url, kept) = app.authority.begin_sign_in(session, next).await.map_err(|error| refused(app, error))?;
+    Ok((jar.add(cookie_of(Some(&kept))), Redirect::to(url.as_str())).into_response())
 }
 
-pub async fn sign_in(State(app): State<Arc<App>>, jar: CookieJar) -> Result<Response, Refused> {
+/// Begun on the issuer's own host, which is where the provider sends him back to.
+pub async fn sign_in(State(app): State<Arc<App>>, headers: HeaderMap, jar: CookieJar) -> Result<Response, Refused> {
+    let issuer = &app.authority.deployment.issuer;
+    let own = issuer.split("://").nth(1).and_then(|rest| rest.split('/').next());
+    let asked = headers.get(HOST).and_then(|host| host.to_str().ok());
+    if own.is_some() && asked.is_some() && own != asked {
+        return Ok(Redirect::to(&format!("{issuer}/console/openid")).into_response());
+    }
     begin(&app, jar, None, "").await
 }
 
@@ -75,57 +64,43 @@ fn refused(app: &App, error: SignInError) -> Refused {
     }
 }
 
-/// Back from the provider.
+/// Back from the provider. That he comes is counted as a failure is, before anybody is asked anything (case 264).
 pub async fn callback(
     State(app): State<Arc<App>>,
     sender: Sender,
     headers: HeaderMap,
     jar: CookieJar,
-    uri: axum::http::Uri,
+    uri: Uri,
 ) -> Result<Response, Refused> {
-    let answered = finish(&app, &sender, &headers, &jar, &Fields::of_query(uri.query())).await;
-    if answered.is_err() && !app.throttle.admits_failure(sender.source) {
-        let text = "Too many failed attempts from this address: wait a moment.";
+    if !app.throttle.admits_failure(sender.source) {
+        let text = "Too many attempts from this address: wait a moment.";
         return Err(Refused::new(&app, StatusCode::TOO_MANY_REQUESTS, "Not now", text));
     }
-    let (session, next) = answered?;
-    // The session's cookie is `Strict`: it is sent only from a page of ours, so there has to be one in between.
-    let mut page = Page::new("Signed in");
-    page.push(Notice::new(Tone::Good, "You are signed in."));
-    let navigation = vec![Link::new(next.clone(), "Continue")];
-    let frame = Frame { onward: Some(next), navigation, ..Frame::bare(&base(&app)) };
-    Ok((jar.add(kept(None)).add(cookie::<Operator>(session.expose())), frame.render(&page)).into_response())
-}
-
-/// The session's new name, and where to go with it.
-async fn finish(
-    app: &Arc<App>,
-    sender: &Sender,
-    headers: &HeaderMap,
-    jar: &CookieJar,
-    query: &Fields,
-) -> Result<(crate::domain::credential::Secret, String), Refused> {
-    let stale = || {
-        let text = "This sign-in was not begun here, or has taken too long: begin again.";
-        Refused::new(app, StatusCode::FORBIDDEN, "You are not let in", text)
-    };
-    let away = jar.get(COOKIE).and_then(|cookie| URL_SAFE_NO_PAD.decode(cookie.value()).ok());
-    let away: Away = away.and_then(|json| serde_json::from_slice(&json).ok()).ok_or_else(stale)?;
+    let query = Fields::of_query(uri.query());
     if let Some(code) = query.get("error") {
         // RFC 6749 §4.1.2.1: what the provider calls it; its own words may be anybody's.
         let code: String = code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect();
-        return Err(refused(app, Unproven::Refused(code).into()));
+        return Err(refused(&app, Unproven::Refused(code).into()));
     }
-    let (Some(code), Some(state)) = (query.get("code"), query.get("state")) else { return Err(stale()) };
-    let caller = app.authority.finish_sign_in(&away.attempt, code, state).await.map_err(|error| refused(app, error))?;
-    let (request_id, source) = (&sender.request_id, sender.source);
-    let session = match away.session.map(|id| id.parse()) {
+    let (Some(kept), Some(code), Some(state)) = (jar.get(COOKIE), query.get("code"), query.get("state")) else {
+        return Err(refused(&app, SignInError::Stale));
+    };
+    let authorization = Authorization { code, state, iss: query.get("iss") };
+    let returned = app.authority.finish_sign_in(kept.value(), &authorization).await.map_err(|error| refused(&app, error))?;
+    let (authority, Sender { request_id, source }) = (&app.authority, &sender);
+    let session = match returned.session {
         None => {
             let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-            app.authority.sign_in(&caller, request_id, source, agent).await
+            authority.sign_in(&returned.caller, returned.confirmed_at, request_id, *source, agent).await
         }
-        Some(Ok(id)) => app.authority.confirm_operator(id, &caller, request_id, source).await,
-        Some(Err(_)) => return Err(stale()),
+        Some(id) => authority.confirm_operator(id, &returned.caller, request_id, *source).await,
     };
-    Ok((session.map_err(|error| Refused::of(app, error))?, page_of_console(app, &away.next)))
+    let session = session.map_err(|error| Refused::of(&app, error))?;
+    // The session's cookie is `Strict`: it is sent only from a page of ours, so there has to be one in between.
+    let mut page = Page::new("Signed in");
+    page.push(Notice::new(Tone::Good, "You are signed in."));
+    let next = page_of_console(&app, &returned.next);
+    let navigation = vec![Link::new(next.clone(), "Continue")];
+    let frame = Frame { onward: Some(next), navigation, ..Frame::bare(&base(&app)) };
+    Ok((jar.add(cookie_of(None)).add(cookie::<Operator>(session.expose())), frame.render(&page)).into_response())
 }

@@ -10,7 +10,7 @@ use crate::domain::management_key::Power;
 use crate::domain::metadata::Metadata;
 use crate::domain::organization::{NewOrganization, Organization, OrganizationChange, OrganizationStatus};
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, Name, parse_optional};
-use crate::http::pages::{Block, Cell, Chip, Facts, Field, Fields, Form, Link, Page, Question, Refused, Table, Tone};
+use crate::http::pages::{Block, Cell, Chip, Facts, Field, Fields, Form, Link, Notice, Page, Question, Refused, Table, Tone};
 
 const CREATE: (&str, Power) = ("organization.create", Power::OrganizationsWrite);
 const UPDATE: (&str, Power) = ("organization.update", Power::OrganizationsWrite);
@@ -104,7 +104,8 @@ pub async fn trail(visit: &Visit, id: OrganizationId, part: &str) -> [Link; 2] {
 pub async fn page(visit: &Visit, id: &str, part: &str) -> Result<(Page, OrganizationId), Refused> {
     if visit.may(Power::OrganizationsRead) {
         let organization = find(visit, id).await?;
-        return Ok((head(visit, organization.id, organization.name.as_str(), part), organization.id));
+        let id = organization.id;
+        return Ok((head_of(visit, &organization, part), id));
     }
     let reached = |id: &OrganizationId| visit.caller().reach().organization().is_none_or(|own| own == *id);
     let id = id.parse().ok().filter(reached).ok_or_else(|| visit.refused(Error::NotFound("organization")))?;
@@ -118,7 +119,15 @@ async fn find(visit: &Visit, id: &str) -> Result<Organization, Refused> {
 /// The same with all that it is.
 pub async fn page_of(visit: &Visit, id: &str, part: &str) -> Result<(Page, Organization), Refused> {
     let organization = find(visit, id).await?;
-    Ok((head(visit, organization.id, organization.name.as_str(), part), organization))
+    Ok((head_of(visit, &organization, part), organization))
+}
+
+fn head_of(visit: &Visit, organization: &Organization, part: &str) -> Page {
+    let mut page = head(visit, organization.id, organization.name.as_str(), part);
+    if organization.status == OrganizationStatus::Suspended {
+        page.push(Notice::new(Tone::Bad, "This organization is suspended: nothing of it works until it is reactivated, in its settings."));
+    }
+    page
 }
 
 fn head(visit: &Visit, id: OrganizationId, name: &str, part: &str) -> Page {
@@ -149,13 +158,13 @@ pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
 
 /// What an organization has, for the page before it ends.
 async fn blast_radius(visit: &Visit, organization: &Organization) -> Result<Facts, Refused> {
-    let tokens = visit.app.authority.tokens_of_organization(visit.caller(), &organization.id.to_string()).await;
-    let tokens = tokens.map_err(|error| visit.refused(error))?;
-    let rows = vec![
-        ("Organization".to_owned(), Cell::text(organization.name.as_str())),
-        ("Tokens in this hour and the one before".to_owned(), Cell::Number(tokens.iter().rev().take(2).sum())),
-        ("Tokens in 24 hours".to_owned(), Cell::Number(tokens.iter().sum())),
-    ];
+    let mut rows = vec![("Organization".to_owned(), Cell::text(organization.name.as_str()))];
+    if visit.may(Power::ApplicationsRead) {
+        let tokens = visit.app.authority.tokens_of_organization(visit.caller(), &organization.id.to_string()).await;
+        let tokens = tokens.map_err(|error| visit.refused(error))?;
+        rows.push(("Tokens in this hour and the one before".to_owned(), Cell::Number(tokens.iter().rev().take(2).sum())));
+        rows.push(("Tokens in 24 hours".to_owned(), Cell::Number(tokens.iter().sum())));
+    }
     Ok(Facts { title: "What hangs on it".into(), rows })
 }
 

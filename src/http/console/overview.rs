@@ -6,7 +6,7 @@ use super::visit::Visit;
 use crate::domain::management_key::Power;
 use crate::domain::page::{Order, PageRequest, SortKey};
 use crate::domain::timestamp::Timestamp;
-use crate::http::pages::{Bar, Block, Cell, Chip, Facts, Notice, Page, Refused, Table, Tone, columns, rows};
+use crate::http::pages::{Bar, Block, Cell, Chip, Facts, Notice, Page, Refused, Table, Tone, base, columns, rows};
 
 pub async fn overview(visit: Visit) -> Result<Response, Refused> {
     let mut page = Page::new("Overview");
@@ -60,6 +60,9 @@ fn health(visit: &Visit) -> Facts {
         ("Signing".to_owned(), well(authority.can_sign(), "A key signs", "No key signs")),
         ("Tokens".to_owned(), well(authority.demand_lease().is_ok(), "Issued", "Refused until the store is back")),
         ("Issuer".to_owned(), Cell::code(authority.deployment.issuer.clone())),
+        ("Token endpoint".to_owned(), Cell::code(format!("{}/oauth/token", authority.deployment.issuer))),
+        ("JWK set".to_owned(), Cell::code(format!("{}/.well-known/jwks.json", authority.deployment.issuer))),
+        ("API reference".to_owned(), Cell::link(format!("{}/docs/", base(&visit.app)), "docs")),
     ];
     if visit.caller().demand_installation().is_ok() {
         rows.push(("Applications".to_owned(), number(authority.application_count())));

@@ -35,7 +35,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             fields: vec![
                 Field::required("slug", "Slug", "threads:read", "resource:action, as it stands in a token's scope."),
                 Field::name("", "Read threads"),
-                Field::text("description", "Description", "List and fetch threads", ""),
+                Field::description(None, "List and fetch threads"),
                 Field::text(
                     "resource_server",
                     "Only for the resource server",
@@ -89,7 +89,7 @@ pub async fn show(visit: Visit, Path(slug): Path<String>) -> Result<Response, Re
         page.push(Form {
             title: "Change".into(),
             action: visit.path(format!("permissions/{slug}")),
-            fields: [Field::name(permission.name.as_str(), ""), Field::filled("description", "Description", description, "")]
+            fields: [Field::name(permission.name.as_str(), ""), Field::description(Some(description), "")]
                 .into_iter()
                 .chain(kinds(&permission.grantable_to))
                 .collect(),

@@ -32,7 +32,7 @@ pub fn blocks(visit: &Visit, catalogue: PermissionCatalogue, writes: bool) -> Ve
             fields: vec![
                 Field::required("slug", "Slug", "ci", ""),
                 Field::name("", "CI pipeline"),
-                Field::text("description", "Description", "What a pipeline needs", ""),
+                Field::description(None, "What a pipeline needs"),
                 permission_checks(&without_presets(catalogue), &[]),
             ],
             button: "Create".into(),
@@ -84,7 +84,7 @@ pub async fn show(visit: Visit, Path(slug): Path<String>) -> Result<Response, Re
             action: visit.path(format!("presets/{slug}")),
             fields: vec![
                 Field::name(preset.name.as_str(), ""),
-                Field::filled("description", "Description", description, ""),
+                Field::description(Some(description), ""),
                 permission_checks(&without_presets(catalogue), &held),
             ],
             button: "Save".into(),

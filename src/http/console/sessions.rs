@@ -1,4 +1,6 @@
 //! Sessions in the console: seen, and ended (case 257).
+use std::collections::{HashMap, HashSet};
+
 use axum::extract::Path;
 use axum::response::Response;
 
@@ -9,6 +11,11 @@ use crate::http::pages::{Action, Cell, Page, Refused, Table, Tone, short};
 pub async fn list(visit: Visit) -> Result<Response, Refused> {
     let sessions = visit.app.authority.list_console_sessions(visit.caller()).await.map_err(|error| visit.refused(error))?;
     let mut table = Table::new("", &["Management key", "Since", "Last seen", "From", "Browser", ""], "Nobody is signed in.");
+    let mut names = HashMap::new();
+    for id in sessions.iter().map(|session| session.management_key_id).collect::<HashSet<_>>() {
+        let key = visit.app.authority.find_management_key(visit.caller(), &id.to_string()).await;
+        names.extend(key.ok().map(|key| (id, key.name.as_str().to_owned())));
+    }
     for session in sessions {
         let own = session.id == visit.who.session.id;
         let last = if own {
@@ -17,7 +24,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             Cell::Actions(vec![Action::post(visit.path(format!("sessions/{}/end", session.id)), "End", "this session").dangerous()])
         };
         table.rows.push(vec![
-            Cell::code(session.management_key_id.to_string()),
+            Cell::text(names.get(&session.management_key_id).cloned().unwrap_or_else(|| session.management_key_id.to_string())),
             Cell::Time(Some(session.created_at), ""),
             Cell::Time(Some(session.seen_at), ""),
             Cell::text(session.source_ip.unwrap_or_default()),

@@ -16,6 +16,9 @@ use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, 
 const UPDATE: (&str, Power) = ("settings.update", Power::SettingsWrite);
 
 pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    if !visit.may(Power::OrganizationsRead) {
+        return show_without_the_organization(visit, &id).await;
+    }
     let (mut page, organization) = organizations::page_of(&visit, &id, "settings").await?;
     let (authority, id) = (&visit.app.authority, organization.id.to_string());
     let settings = authority.find_settings(visit.caller(), Some(&id)).await.map_err(|error| visit.refused(error))?;
@@ -101,6 +104,14 @@ fn settings_form(action: String, settings: &Settings) -> Form {
         version: Some(settings.version),
         ..Form::default()
     }
+}
+
+/// For who may read what holds there, and not what it is.
+async fn show_without_the_organization(visit: Visit, id: &str) -> Result<Response, Refused> {
+    let (mut page, _) = organizations::page(&visit, id, "settings").await?;
+    let settings = visit.app.authority.find_settings(visit.caller(), Some(id)).await.map_err(|error| visit.refused(error))?;
+    page.push(Facts { title: String::new(), rows: effective_rows(&settings.effective) });
+    Ok(visit.render("organizations", page))
 }
 
 /// What holds where an organization says nothing else.

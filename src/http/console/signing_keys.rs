@@ -32,7 +32,9 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             actions.push(Action::link(visit.path(place), "Rotate", &key.kid));
         }
         if writes && key.state.is_in_jwks() {
-            actions.push(Action::link(visit.path(format!("signing_keys/{}/revoke", key.kid)), "Compromised", &key.kid).dangerous());
+            actions.push(
+                Action::link(visit.path(format!("signing_keys/{}/revoke", key.kid)), "Withdraw as compromised", &key.kid).dangerous(),
+            );
         }
         table.rows.push(vec![
             Cell::code(short(&key.kid, 12)),
@@ -62,7 +64,7 @@ fn line(visit: &Visit, fields: &Fields) -> Result<KeyLine, Refused> {
 
 pub async fn confirm_rotation(visit: Visit) -> Result<Response, Refused> {
     let line = line(&visit, &visit.query)?;
-    visit.demand_confirmed("signing_keys")?;
+    visit.demand_confirmed(&format!("signing_keys/rotate?alg={}&purpose={}", line.alg.name(), line.purpose.name()))?;
     let question = Question {
         title: format!("Rotate the {} key?", line.alg),
         text: "The published successor signs from now on. Tokens of the key before stay good: it leaves the key set after the last of them.",

@@ -17,7 +17,14 @@ pub fn blocks(quota: &TokenQuota, action: String, changeable: bool) -> Vec<Block
     let rows = vec![
         ("Tokens this hour".to_owned(), Cell::text(shown(&per_hour, quota.tokens_this_hour))),
         ("Tokens today (UTC)".to_owned(), Cell::text(shown(&per_day, quota.tokens_today))),
-        ("Beyond a limit".to_owned(), Cell::text(if quota.limits.enforce { "refused with 429" } else { "only told" })),
+        (
+            "Beyond a limit".to_owned(),
+            Cell::text(match (quota.limits.is_any(), quota.limits.enforce) {
+                (false, _) => "–",
+                (true, true) => "refused with 429",
+                (true, false) => "only told",
+            }),
+        ),
     ];
     let mut blocks = vec![Facts { title: "Token quota".into(), rows }.into()];
     if changeable {

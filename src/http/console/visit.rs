@@ -1,6 +1,8 @@
 //! One visit of an operator: who he is, and what is around every page he sees.
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
+use axum_extra::extract::CookieJar;
 
 use crate::authority::caller::{Caller, Operation};
 use crate::authority::change::Change;
@@ -12,6 +14,9 @@ use crate::http::App;
 use crate::http::pages::{self, Frame, Link, Notice, Page, Refused, Who, base};
 
 pub type Visit = pages::Visit<Operator>;
+
+/// The query of the first page that somebody sees: if it comes without a session, his browser kept none.
+pub const SIGNED_IN: &str = "signed_in=now";
 
 /// What is shown in the navigation, and who may see it.
 const PLACES: [(&str, &str, Power); 9] = [
@@ -35,8 +40,14 @@ impl Who for Operator {
         app.authority.find_operator(session).await
     }
 
-    fn nobody(app: &App) -> Refused {
-        Refused::elsewhere(app, format!("{}/console/sign_in", base(app)))
+    fn nobody(app: &App, parts: &Parts) -> Refused {
+        let had = CookieJar::from_headers(&parts.headers).get(Self::COOKIE).is_some();
+        let why = match parts.uri.query() {
+            Some(SIGNED_IN) if !had => "?why=not_kept",
+            _ if had => "?why=over",
+            _ => "",
+        };
+        Refused::elsewhere(app, format!("{}/console/sign_in{why}", base(app)))
     }
 
     fn refused(app: &App, error: Error) -> Refused {

@@ -1,18 +1,15 @@
 //! Credentials on a page, the same for an operator and for a customer's admin: their states, their rotation, and the one time they are shown.
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{
-    Action, Block, Cell, Chip, Credential, Facts, Field, Fields, Form, Link, Notice, Page, Reveal, Tone, base, dotenv, permission_checks,
-    short, snippets,
+    Action, Cell, Chip, Credential, Field, Fields, Link, Page, Reveal, Tone, base, dotenv, permission_checks, short, snippets,
+    with_full_access,
 };
 use crate::domain::api_key::{ApiKey, ApiKeyStatus, StatusFilter, days_long};
 use crate::domain::application::{Application, ApplicationStatus};
 use crate::domain::client_secret::{ClientSecret, SecretStatus};
 use crate::domain::credential::Secret;
-use crate::domain::id::ClientSecretId;
 use crate::domain::permission::PermissionCatalogue;
-use crate::domain::rotation::{DEFAULT_OVERLAP, MAX_OVERLAP, OverlapFrom, Rotation};
 use crate::domain::settings::EXPIRY_DAYS;
 use crate::domain::text::FieldError;
 use crate::domain::timestamp::Timestamp;
@@ -23,6 +20,8 @@ use crate::http::App;
 pub const SHOWN_ONCE: &str = "Copy your API key now — it will not be shown again";
 /// G21, word for word.
 pub const REVOCATION: &str = "Are you sure you want to revoke this API key? Any applications using it will immediately lose access.";
+/// What it means that a secret goes.
+pub const REMOVAL: &str = "Whoever still has it obtains no tokens any more, and the tokens it obtained are refused at once.";
 const SECRET_SHOWN_ONCE: &str = "Copy the client secret now — it will not be shown again";
 
 /// B15, without a picture.
@@ -38,11 +37,8 @@ pub fn application_status(application: &Application) -> Chip {
 }
 
 /// B12: what works, and what does not any more.
-const SHOWN: [(&str, &str, StatusFilter); 3] = [
-    ("", "In use", StatusFilter::NotRevoked),
-    ("expired", "Expired", StatusFilter::Only(ApiKeyStatus::Expired)),
-    ("revoked", "Revoked", StatusFilter::Only(ApiKeyStatus::Revoked)),
-];
+const SHOWN: [(&str, &str, StatusFilter); 2] =
+    [("", "Active", StatusFilter::Only(ApiKeyStatus::Active)), ("ended", "Revoked / Expired", StatusFilter::Ended)];
 
 /// Which keys the list at this address shows, by its query's `status`, and the links to the others.
 pub fn shown_keys(query: &Fields, list: &str) -> (StatusFilter, Vec<Link>) {
@@ -93,6 +89,7 @@ pub fn secret_cells(secret: &ClientSecret, now: Timestamp) -> [Cell; 7] {
 /// G19, and what is about to change.
 pub fn key_status(key: &ApiKey, now: Timestamp) -> Chip {
     match key.status_at(now) {
+        ApiKeyStatus::Active if key.life.retirement.is_some() => Chip { tone: Tone::Warn, text: "Retiring" },
         ApiKeyStatus::Active if ends_soon(key.expires_at, now) => Chip { tone: Tone::Warn, text: "Expires soon" },
         ApiKeyStatus::Active => Chip { tone: Tone::Good, text: "Active" },
         ApiKeyStatus::Expired => Chip { tone: Tone::Warn, text: "Expired" },
@@ -114,76 +111,6 @@ pub fn ends_soon(at: Option<Timestamp>, now: Timestamp) -> bool {
     at.is_some_and(|at| at < now + Duration::from_secs(7 * 24 * 3600))
 }
 
-/// The secret that is to replace others, while a rotation is under way.
-pub fn successor(secrets: &[ClientSecret]) -> Option<&ClientSecret> {
-    let old = secrets.iter().filter(|secret| secret.status == SecretStatus::Retiring);
-    let successors = old.filter_map(|secret| secret.life.retirement).map(|retirement| retirement.successor);
-    let newest = successors.max_by_key(ToString::to_string)?;
-    secrets.iter().find(|secret| secret.id == newest)
-}
-
-/// How far a rotation is: who still has the old secret. `uses` are those since its hour began.
-pub fn rotation_blocks(secrets: &[ClientSecret], new: &ClientSecret, uses: &HashMap<ClientSecretId, i64>) -> [Block; 2] {
-    let named = |secret: &ClientSecret| {
-        let age = if secret.id == new.id { "new" } else { "old" };
-        (format!("The {age} one, …{}", secret.secret_hint), Cell::Number(uses.get(&secret.id).copied().unwrap_or(0)))
-    };
-    let told = secrets.iter().filter(|secret| secret.id == new.id || secret.status == SecretStatus::Retiring);
-    let facts = Facts { title: "Uses since the hour of the rotation".into(), rows: told.map(named).collect() };
-    [rotation_notice(secrets, new).into(), facts.into()]
-}
-
-/// Whether the old secret can go: that is what a rotation waits for.
-fn rotation_notice(secrets: &[ClientSecret], new: &ClientSecret) -> Notice {
-    let old: Vec<_> = secrets.iter().filter(|secret| secret.status == SecretStatus::Retiring).collect();
-    let since = new.created_at;
-    let late: Vec<_> = old.iter().filter(|secret| secret.last_used_at.is_some_and(|at| at > since)).collect();
-    match (new.activated_at, late.as_slice()) {
-        (None, _) => Notice::new(Tone::Warn, "The new secret has not been used yet: whoever has the old one goes on with it. Keep it."),
-        (Some(_), []) => {
-            Notice::new(Tone::Good, "Safe to remove now: the new secret is in use, and the old one was not used since the rotation.")
-        }
-        (Some(at), late) if late.iter().all(|secret| secret.last_used_at.is_none_or(|last| last < at)) => {
-            Notice::new(Tone::Good, "Safe to remove now: since the new secret was used first, nobody used the old one.")
-        }
-        (Some(_), _) => {
-            Notice::new(Tone::Warn, "Both secrets are in use: somebody has not changed over yet. Its last use says when and from where.")
-        }
-    }
-}
-
-/// How long the old one goes on: the same for secrets and keys.
-pub fn rotation_form(action: String) -> Form {
-    let overlaps =
-        [("3600", "an hour"), ("86400", "a day"), ("259200", "three days"), ("604800", "a week"), ("0", "not at all: it ends at once")];
-    Form {
-        title: "Rotate".into(),
-        about: "A new one beside the old one, which goes on working for the overlap.".into(),
-        action,
-        fields: vec![
-            Field::choice("overlap", "The old one goes on for", &overlaps, "86400"),
-            Field::choice("from", "Counted from", &[("now", "now"), ("first_use", "the first use of the new one")], "first_use"),
-        ],
-        button: "Rotate".into(),
-        ..Form::default()
-    }
-}
-
-/// # Errors
-/// A [`FieldError`] for an overlap that is none.
-pub fn rotation(fields: &Fields) -> Result<Rotation, FieldError> {
-    let overlap = match fields.get("overlap") {
-        None => DEFAULT_OVERLAP,
-        Some(text) => {
-            let parsed = text.parse().ok().map(Duration::from_secs).filter(|overlap| *overlap <= MAX_OVERLAP);
-            parsed.ok_or_else(|| FieldError::new("invalid_value", "overlap", "overlap takes seconds, a week at the most"))?
-        }
-    };
-    let from = fields.chosen("from", &[("now", OverlapFrom::Now), ("first_use", OverlapFrom::FirstUse)])?;
-    let from = from.filter(|_| !overlap.is_zero()).unwrap_or(OverlapFrom::Now);
-    Ok(Rotation { overlap, from, name: None, expires_at: None })
-}
-
 /// `None` where the form leaves it to the settings, `Some(None)` is never, and otherwise days from now.
 ///
 /// # Errors
@@ -202,19 +129,15 @@ pub fn expiry(fields: &Fields, now: Timestamp) -> Result<Option<Option<Timestamp
 
 /// What is asked of a new application.
 pub fn application_fields(catalogue: &PermissionCatalogue) -> Vec<Field> {
-    vec![
-        Field::name("", "integrations-backend-prod"),
-        Field::text("description", "Description", "What it is for", ""),
-        permission_checks(catalogue, &[]),
-    ]
+    vec![Field::name("", "integrations-backend-prod"), Field::description(None, "What it is for"), permission_checks(catalogue, &[])]
 }
 
 /// What is asked of a new key; none may end later than in so many days.
 pub fn key_fields(catalogue: &PermissionCatalogue, latest_expiry: Option<u32>) -> Vec<Field> {
     vec![
         Field::name("", "CI/CD Pipeline"),
-        Field::text("description", "Description", "What it is for", ""),
-        permission_checks(catalogue, &[]),
+        Field::description(None, "What it is for"),
+        with_full_access(permission_checks(catalogue, &[])),
         Field::expiry(latest_expiry),
     ]
 }

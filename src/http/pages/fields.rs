@@ -17,7 +17,9 @@ pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
     pub fn of_query(query: Option<&str>) -> Self {
-        Self(form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect())
+        let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        // Browsers end the lines of a text in another way than it was stored (HTML, the value of a textarea when it is sent).
+        Self(pairs.map(|(name, value)| (name.into_owned(), value.replace("\r\n", "\n"))).collect())
     }
 
     /// What was written into a field, without the space around it; nothing is as if it were not there.

@@ -12,6 +12,8 @@ pub struct Form {
     pub action: String,
     pub fields: Vec<Field>,
     pub button: String,
+    /// What a link can lead to.
+    pub anchor: &'static str,
     pub danger: bool,
     pub cancel: Option<String>,
     /// Of what it changes, as it was when the form was made.
@@ -28,6 +30,11 @@ pub enum Field {
         placeholder: &'static str,
         required: bool,
         hint: &'static str,
+    },
+    /// Text of several lines.
+    Description {
+        value: String,
+        placeholder: &'static str,
     },
     Secret {
         name: &'static str,
@@ -79,6 +86,10 @@ impl Field {
         Self::Text { name, label, value: String::new(), placeholder, required: false, hint }
     }
 
+    pub fn description(value: Option<String>, placeholder: &'static str) -> Self {
+        Self::Description { value: value.unwrap_or_default(), placeholder }
+    }
+
     /// One with something in it already.
     pub fn filled(name: &'static str, label: &'static str, value: String, placeholder: &'static str) -> Self {
         Self::Text { name, label, value, placeholder, required: false, hint: "" }
@@ -95,6 +106,13 @@ impl Field {
 
     /// P6: an expiry is what is offered first; none beyond the latest there may be, days.
     pub fn expiry(latest: Option<u32>) -> Self {
+        let Self::Expiry { name, mut options, chosen } = Self::end(latest) else { return Self::end(latest) };
+        options.push((String::new(), "As the settings say".into()));
+        Self::Expiry { name, options, chosen }
+    }
+
+    /// The same for what no settings speak of.
+    pub fn end(latest: Option<u32>) -> Self {
         let mut days: Vec<u32> = EXPIRIES.into_iter().filter(|days| latest.is_none_or(|latest| *days <= latest)).collect();
         days.extend(latest.filter(|latest| *latest < EXPIRIES[EXPIRIES.len() - 1] && !days.contains(latest)));
         let chosen = days.iter().rev().find(|days| **days <= OFFERED).map_or_else(String::new, ToString::to_string);
@@ -107,9 +125,18 @@ impl Field {
         if latest.is_none() {
             options.push(("never".into(), "Never".into()));
         }
-        options.push((String::new(), "As the settings say".into()));
         Self::Expiry { name: "expires", options, chosen }
     }
+}
+
+/// G9, G10: with a box for every scope there is.
+pub fn with_full_access(mut field: Field) -> Field {
+    if let Field::Checks { groups, .. } = &mut field
+        && !groups.is_empty()
+    {
+        groups.insert(0, Checks { title: String::new(), boxes: vec![("*".into(), "Full Access (grants all scopes)".into(), false)] });
+    }
+    field
 }
 
 /// The whole catalogue as boxes, with its presets; `on` are ticked.

@@ -6,14 +6,16 @@ mod fields;
 mod form;
 mod question;
 mod refused;
+pub mod rotation;
 mod snippets;
 mod table;
 mod view;
 mod visit;
 
 use axum::Router;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderName, HeaderValue};
+use tower::util::option_layer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use url::Url;
@@ -24,7 +26,7 @@ use crate::domain::brand::Origin;
 pub use assets::assets;
 pub use chart::{Bar, columns, rows};
 pub use fields::Fields;
-pub use form::{Field, Form, permission_checks};
+pub use form::{Checks, Field, Form, permission_checks, with_full_access};
 pub use question::Question;
 pub use refused::Refused;
 pub use snippets::{Credential, dotenv, snippets};
@@ -44,8 +46,10 @@ fn policy(origins: &[Origin]) -> HeaderValue {
 }
 
 /// Cases 258 to 260: what holds for every page.
-pub fn guarded<S: Clone + Send + Sync + 'static>(pages: Router<S>, origins: &[Origin]) -> Router<S> {
+pub fn guarded<S: Clone + Send + Sync + 'static>(pages: Router<S>, origins: &[Origin], issuer: &str) -> Router<S> {
     let header = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
+    // RFC 6797: where it is reached by https, it always is.
+    let https = issuer.starts_with("https:");
     pages
         .layer(CsrfLayer::new())
         .layer(header(CACHE_CONTROL, "no-store"))
@@ -53,6 +57,7 @@ pub fn guarded<S: Clone + Send + Sync + 'static>(pages: Router<S>, origins: &[Or
         .layer(header(HeaderName::from_static("referrer-policy"), "no-referrer"))
         .layer(header(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
         .layer(header(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
+        .layer(option_layer(https.then(|| header(STRICT_TRANSPORT_SECURITY, "max-age=31536000"))))
 }
 
 /// The path of the issuer, before every path of a page; empty without one.

@@ -146,6 +146,9 @@ impl Notice {
     }
 }
 
+/// The end of the year 2999, milliseconds.
+const LAST: i64 = 32_503_680_000_000;
+
 impl Notice {
     /// What was just done, by the query of the page that follows: `done` names it, `by` is the moment by which it holds, milliseconds.
     pub fn of_query(query: &Fields) -> Option<Self> {
@@ -160,9 +163,10 @@ impl Notice {
             "ended" => "The session is over.",
             _ => return None,
         };
-        let by = query.get("by").and_then(|by| by.parse().ok()).map(Timestamp::from_millis);
-        let tell =
-            |by: Timestamp| format!("{text} Every verifier that follows revocations refuses it by now; every other by {}.", seconds(by));
+        let by = query.get("by").and_then(|by| by.parse().ok()).filter(|by| (0..LAST).contains(by)).map(Timestamp::from_millis);
+        let tell = |by: Timestamp| {
+            format!("{text} Verifiers that follow revocations refuse it within a second; every other by {} {}.", day(&by), seconds(by))
+        };
         Some(Self::new(Tone::Good, by.map_or_else(|| text.to_owned(), tell)))
     }
 }

@@ -42,7 +42,7 @@ pub trait Who: Sized + Send + Sync {
     fn find(app: &App, session: &Secret) -> impl Future<Output = Result<Option<Self>, Error>> + Send;
 
     /// What somebody is told who is nobody, or nobody any more.
-    fn nobody(app: &App) -> Refused;
+    fn nobody(app: &App, parts: &Parts) -> Refused;
 
     fn refused(app: &App, error: Error) -> Refused;
 
@@ -79,7 +79,7 @@ impl<W: Who> FromRequestParts<Arc<App>> for Visit<W> {
             Some(session) => W::find(app, &session).await.map_err(|error| W::refused(app, error))?,
             None => None,
         };
-        let who = who.ok_or_else(|| W::nobody(app))?;
+        let who = who.ok_or_else(|| W::nobody(app, parts))?;
         let query = parts.uri.query().filter(|_| matches!(parts.method, Method::GET | Method::HEAD));
         let (query, sender) = (Fields::of_query(query), Sender::of(parts, app));
         Ok(Self { app: Arc::clone(app), who, query, sender, seen: None, base: base(app) })

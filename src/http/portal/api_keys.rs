@@ -8,9 +8,8 @@ use crate::domain::api_key::{ApiKey, ApiKeyFilter, Grant, NewApiKey, NewOwner, O
 use crate::domain::permission::HolderKind;
 use crate::domain::portal::Capability;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::credentials::{
-    KEY_COLUMNS, REVOCATION, expiry, key_cells, key_fields, reveal_key, rotation, rotation_form, shown_keys,
-};
+use crate::http::pages::credentials::{KEY_COLUMNS, REVOCATION, expiry, key_cells, key_fields, reveal_key, shown_keys};
+use crate::http::pages::rotation::{rotation, rotation_form};
 use crate::http::pages::{Action, Cell, Facts, Fields, Form, Page, Question, Refused, Table};
 
 /// Which keys a page is about.

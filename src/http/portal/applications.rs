@@ -6,14 +6,12 @@ use super::visit::Visit;
 use crate::authority::error::Error;
 use crate::domain::api_key::Grant;
 use crate::domain::application::{Application, ClientAuthenticationMethod, NewApplication};
-use crate::domain::client_secret::SecretStatus;
+use crate::domain::client_secret::ClientSecret;
 use crate::domain::permission::HolderKind;
 use crate::domain::portal::Capability;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::credentials::{
-    SECRET_COLUMNS, application_fields, application_status, reveal_secret, rotation, rotation_blocks, rotation_form, secret_cells,
-    successor, usage,
-};
+use crate::http::pages::credentials::{SECRET_COLUMNS, application_fields, application_status, reveal_secret, secret_cells, usage};
+use crate::http::pages::rotation::{cancellation, removal, rotation, rotation_blocks, rotation_form, successor};
 use crate::http::pages::{Action, Block, Cell, Facts, Fields, Form, Link, Page, Question, Refused, Table, short};
 
 const PLACE: &str = "applications";
@@ -29,17 +27,21 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     let shown: Vec<_> = listed.data.iter().map(|application| application.id).collect();
     let hours = authority.tokens_of_applications(visit.caller(), &visit.organization(), &shown).await;
     let hours = hours.map_err(|error| visit.refused(error))?;
-    let columns = ["Name", "Client ID", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created"];
+    let columns = ["Name", "Client ID", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created", ""];
     let mut table = Table::new("", &columns, "No application yet.");
     for application in &listed.data {
+        let (place, name) = (visit.path(format!("applications/{}", application.id)), application.name.as_str());
+        let rotate = Action::link(format!("{place}#rotate"), "Rotate", name);
+        let delete = Action::link(format!("{place}/delete"), "Delete", name).last();
         table.rows.push(vec![
-            Cell::link(visit.path(format!("applications/{}", application.id)), application.name.as_str()),
+            Cell::link(place, name),
             Cell::code(application.client_id.to_string()),
             Cell::text(short(&application.scope.to_string(), 60)),
             Cell::Time(application.last_used_at, "never"),
             Cell::Usage(application.usage, Some(hours.of_one(&application.id))),
             Cell::Chip(application_status(application)),
             Cell::Time(Some(application.created_at), ""),
+            Cell::Actions(vec![rotate, delete]),
         ]);
     }
     visit.search(&mut table);
@@ -107,20 +109,20 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             ("24 h / 7 d / 30 d".into(), usage(application.usage)),
         ],
     });
+    let place = visit.path(format!("applications/{id}"));
     if let Some(new) = successor(&secrets) {
-        let uses = visit.app.authority.uses_of_secrets_since(visit.caller(), &id.to_string(), new.created_at).await;
-        page.blocks.extend(rotation_blocks(&secrets, new, &uses.map_err(|error| visit.refused(error))?));
+        let used = visit.app.authority.rotation_use(visit.caller(), &application, new.created_at).await;
+        page.blocks.extend(rotation_blocks(&secrets, new, &used.map_err(|error| visit.refused(error))?, &place, now));
     }
-    let mut table = Table::new("Client secrets", &SECRET_COLUMNS, "No secret: it obtains no tokens.");
-    table.rows = secrets.iter().map(|secret| secret_cells(secret, now).into()).collect();
+    let columns: Vec<_> = SECRET_COLUMNS.into_iter().chain([""]).collect();
+    let mut table = Table::new("Client secrets", &columns, "No secret: it obtains no tokens.");
+    for secret in &secrets {
+        let remove = Action::link(format!("{place}/client_secrets/{}/delete", secret.id), "Remove", &secret.secret_hint).last();
+        table.rows.push(secret_cells(secret, now).into_iter().chain([Cell::Actions(vec![remove])]).collect());
+    }
     page.push(table);
-    page.push(rotation_form(visit.path(format!("applications/{id}/rotate"))));
-    let mut actions = Vec::new();
-    if secrets.iter().any(|secret| secret.status == SecretStatus::Retiring) {
-        actions.push(Action::post(visit.path(format!("applications/{id}/cancel_rotation")), "Cancel the rotation", name));
-    }
-    actions.push(Action::link(visit.path(format!("applications/{id}/delete")), "Delete", name).last());
-    page.blocks.push(Block::Actions(actions));
+    page.push(rotation_form(format!("{place}/rotate")));
+    page.blocks.push(Block::Actions(vec![Action::link(format!("{place}/delete"), "Delete", name).last()]));
     Ok(visit.render(PLACE, page))
 }
 
@@ -131,6 +133,39 @@ pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     let (rotated, _) = visit.change((ROTATE, MAY), Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
     let done = visit.path(format!("applications/{}", application.id));
     Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &rotated.revealed.plain, true, done)))
+}
+
+/// The application, and a secret of it, if there is one with this id.
+async fn find_secret(visit: &Visit, id: &str, secret: &str) -> Result<(Application, ClientSecret), Error> {
+    let application = find(visit, id).await?;
+    let secrets = visit.app.authority.list_client_secrets(visit.caller(), id).await?;
+    let found = secrets.into_iter().find(|known| known.id.to_string() == secret).ok_or(Error::NotFound("client secret"))?;
+    Ok((application, found))
+}
+
+pub async fn confirm_removal(visit: Visit, Path((id, secret)): Path<(String, String)>) -> Result<Response, Refused> {
+    let (application, secret) = find_secret(&visit, &id, &secret).await.map_err(|error| visit.refused(error))?;
+    let place = visit.path(format!("applications/{}", application.id));
+    Ok(visit.render(PLACE, removal(application.name.as_str(), &secret, &place).page()))
+}
+
+/// The last one, too: the page before said so.
+pub async fn remove(visit: Visit, Path((id, secret)): Path<(String, String)>) -> Result<Response, Refused> {
+    const REMOVE: &str = "connect_application_secret.delete";
+    let found = find_secret(&visit, &id, &secret).await;
+    let (application, _) = match found {
+        Ok(found) => found,
+        Err(error) => return Err(visit.refuse((REMOVE, MAY), Some(&secret), error).await),
+    };
+    let (_, bound) = visit.change((REMOVE, MAY), Some(&secret), async |change| change.delete_client_secret(&secret, true).await).await?;
+    Ok(visit.done(format!("applications/{}", application.id), "revoked", bound.as_ref()))
+}
+
+pub async fn confirm_cancellation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let application = find(&visit, &id).await.map_err(|error| visit.refused(error))?;
+    let secrets = visit.app.authority.list_client_secrets(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
+    let place = visit.path(format!("applications/{}", application.id));
+    Ok(visit.render(PLACE, cancellation(application.name.as_str(), successor(&secrets), &place).page()))
 }
 
 pub async fn cancel_rotation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {

@@ -12,9 +12,9 @@ use axum::routing::{get, post};
 
 use super::App;
 use super::pages::{assets, guarded};
-use crate::domain::brand::Brand;
+use crate::authority::Deployment;
 
-pub fn routes(brand: &Brand) -> Router<Arc<App>> {
+pub fn routes(deployment: &Deployment) -> Router<Arc<App>> {
     let pages = Router::new()
         .route("/portal", get(door::home))
         .route("/portal/open", post(door::open))
@@ -28,7 +28,8 @@ pub fn routes(brand: &Brand) -> Router<Arc<App>> {
         .route("/portal/applications", get(applications::list).post(applications::create))
         .route("/portal/applications/{id}", get(applications::show))
         .route("/portal/applications/{id}/rotate", post(applications::rotate))
-        .route("/portal/applications/{id}/cancel_rotation", post(applications::cancel_rotation))
+        .route("/portal/applications/{id}/cancel_rotation", get(applications::confirm_cancellation).post(applications::cancel_rotation))
+        .route("/portal/applications/{id}/client_secrets/{secret}/delete", get(applications::confirm_removal).post(applications::remove))
         .route("/portal/applications/{id}/delete", get(applications::confirm_deletion).post(applications::delete));
-    guarded(pages, &brand.origins).merge(assets("portal")).merge(brand::routes())
+    guarded(pages, &deployment.brand.origins, &deployment.issuer).merge(assets("portal")).merge(brand::routes())
 }

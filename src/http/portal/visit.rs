@@ -1,5 +1,6 @@
 //! One visit: whose session it is, and what is around every page he sees.
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 
@@ -24,7 +25,7 @@ impl Who for Visitor {
         app.authority.find_visitor(session).await
     }
 
-    fn nobody(app: &App) -> Refused {
+    fn nobody(app: &App, _: &Parts) -> Refused {
         closed(app)
     }
 

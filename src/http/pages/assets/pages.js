@@ -16,6 +16,10 @@ if (reveal) {
   reveal.querySelector("[data-stored]").addEventListener("click", () => (stored = true));
 }
 
+// A link to a form opens it.
+const meant = location.hash && document.getElementById(location.hash.slice(1));
+if (meant?.tagName === "DETAILS") meant.open = true;
+
 all("[data-copy]").forEach((button) => {
   button.hidden = false;
   const text = button.textContent;
@@ -24,11 +28,11 @@ all("[data-copy]").forEach((button) => {
     try {
       await navigator.clipboard.writeText(source.textContent);
       button.textContent = "Copied";
+      if (source.hasAttribute("data-secret")) stored = true;
     } catch {
       getSelection().selectAllChildren(source);
       button.textContent = "Selected: copy it";
     }
-    if (source.hasAttribute("data-secret")) stored = true;
     setTimeout(() => (button.textContent = text), 2000);
   });
 });
