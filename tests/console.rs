@@ -187,7 +187,7 @@ async fn pages_of(on: &Installation, organization: &str) -> Vec<String> {
         format!("api_keys/{key}/revoke"),
         format!("webhook_endpoints/{hook}/delete"),
         format!("{member}/delete"),
-        format!("{member}/delete_user"),
+        format!("users/{}/delete", user["id"].as_str().unwrap()),
     ];
     of_organization.into_iter().chain(others).chain(questions).map(|place| format!("/console/{place}")).collect()
 }
@@ -562,4 +562,35 @@ async fn a_description_keeps_its_lines_and_an_address_that_changes_is_not_verifi
     assert_eq!(same["email_verified"], true);
     let other = on.manage("PUT", &user, json!({ "email": "eve@example.com" })).await.expect(200);
     assert_eq!(other["email_verified"], false, "nobody has verified the new one");
+}
+
+#[tokio::test]
+async fn rfc7662_rfc7009_a_credential_is_checked_and_a_token_revoked_in_the_console() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let client = on.application_of(&organization, json!({})).await;
+    let token = on.token(&client).await;
+    let key = on.api_key(&organization, json!({ "name": "CI" })).await;
+    let (value, id) = (key["value"].as_str().unwrap(), key["id"].as_str().unwrap());
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let check = async |session: &str, form: &str| post(&on, session, "/console/check", form).await;
+    let valid = check(&session, &format!("value={value}")).await;
+    assert!(valid.text.contains("A valid API key.") && valid.text.contains(id) && !valid.text.contains(value), "{valid:?}");
+    let active = check(&session, &format!("value={token}")).await;
+    assert!(active.text.contains("An active access token.") && active.text.contains(&client.client_id), "{active:?}");
+    assert!(!active.text.contains(&token), "it is not said again");
+    let narrow = on.management_key(&["api_keys:validate"], None).await;
+    let narrow = enter(&on, &narrow).await;
+    assert_eq!(check(&narrow, &format!("value={token}")).await.status, 403);
+    assert_eq!(check(&narrow, &format!("value={token}&revoke=on")).await.status, 403);
+    let other = on.organization("Other").await;
+    let bound = on.management_key(&["*"], Some(&other)).await;
+    let bound = enter(&on, &bound).await;
+    assert!(check(&bound, &format!("value={token}")).await.text.contains("Not active"), "another organization's");
+    assert!(check(&bound, &format!("value={value}")).await.text.contains("not_found"));
+    check(&session, &format!("value={token}&revoke=on")).await;
+    assert!(check(&session, &format!("value={token}")).await.text.contains("Not active"));
+    on.manage("DELETE", &format!("/api_keys/{id}"), Value::Null).await.expect(204);
+    assert!(check(&session, &format!("value={value}")).await.text.contains("revoked"));
+    assert_eq!(check(&session, "value=").await.status, 422);
 }

@@ -132,6 +132,8 @@ await text(page, "Never expires");
 await page.getByLabel("Expiry Date").selectOption("7");
 await page.getByRole("button", { name: "Create", exact: true }).click();
 await text(page, "Copy your API key now — it will not be shown again");
+await page.getByRole("button", { name: "Test these credentials" }).click();
+await page.getByText("It works: an access token for 300 seconds").waitFor();
 const download = page.waitForEvent("download");
 await page.getByRole("button", { name: "Download .env" }).click();
 assert.match((await download).suggestedFilename(), /\.env$/);
@@ -203,7 +205,7 @@ for (const part of ["members", "usage", "settings", "events"]) {
   await page.goto(`${organization}/${part}`);
   await look(page, `organization-${part}`);
 }
-for (const place of ["organizations", "resource_servers", "signing_keys", "webhook_endpoints", "management_keys", "management_keys/new", "settings", "permissions/threads:read", "presets/ci", "events", "sessions", ""]) {
+for (const place of ["organizations", "resource_servers", "signing_keys", "webhook_endpoints", "management_keys", "management_keys/new", "settings", "permissions/threads:read", "presets/ci", "users", "check", "events", "sessions", ""]) {
   await page.goto(`/console/${place}`.replace(/\/$/, ""));
   await look(page, place.replaceAll(/[/:]/g, "-") || "overview");
 }
@@ -252,7 +254,7 @@ for (const name of payloads.slice(0, 8)) {
   await named.getByRole("button", { name: "Sign in" }).click();
   await text(named, "Health");
 }
-const named = ["organizations", "resource_servers", "permissions", "presets/payload0", "permissions/payload:n0", "management_keys", "sessions", "webhook_endpoints", "events", ""];
+const named = ["organizations", "users", "resource_servers", "permissions", "presets/payload0", "permissions/payload:n0", "management_keys", "sessions", "webhook_endpoints", "events", ""];
 const within = ["", "/api_keys", "/members", "/usage", "/settings", "/events"].map((part) => `organizations/${evil.id}${part}`);
 for (const place of [...named, ...within]) {
   await page.goto(`/console/${place}`.replace(/\/$/, ""));

@@ -85,12 +85,12 @@ pub async fn make(visit: &Visit, owner: NewOwner, fields: &Fields) -> Result<Res
         expires_at: expiry(fields, visit.now()).map_err(refused)?,
     };
     let (made, _) = visit.change(("api_key.create", WRITE), None, async |change| change.create_api_key(new).await).await?;
-    Ok(reveal(visit, &made.key, &made.plain))
+    Ok(reveal(visit, &made.key, &made.plain, false))
 }
 
-fn reveal(visit: &Visit, key: &ApiKey, plain: &Secret) -> Response {
+fn reveal(visit: &Visit, key: &ApiKey, plain: &Secret, replaces: bool) -> Response {
     let done = visit.path(format!("organizations/{}/api_keys", key.owner.organization_id()));
-    visit.render("organizations", reveal_key(key, plain, done))
+    visit.render("organizations", reveal_key(&visit.app, key, plain, replaces, done))
 }
 
 async fn find(visit: &Visit, id: &str) -> Result<ApiKey, Refused> {
@@ -193,7 +193,7 @@ pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     let rotation = rotation(&fields).map_err(|error| visit.refused(error))?;
     let (rotated, _) =
         visit.change(("api_key.rotate", WRITE), Some(&id), async |change| change.rotate_api_key(&id, rotation).await).await?;
-    Ok(reveal(&visit, &rotated.revealed.key, &rotated.revealed.plain))
+    Ok(reveal(&visit, &rotated.revealed.key, &rotated.revealed.plain, true))
 }
 
 pub async fn confirm_revocation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {

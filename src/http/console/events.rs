@@ -11,6 +11,7 @@ const KEPT: [&str; 2] = ["search", "organization_id"];
 
 fn table(visit: &Visit, events: &[Event]) -> Table {
     let mut table = Table::new("", &["When", "Event", "By", "Through", "About"], "Nothing has happened yet.");
+    table.searches = "Event names";
     visit.search(&mut table);
     for event in events {
         let actor = &event.context.actor;

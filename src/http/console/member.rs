@@ -68,7 +68,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
         let mut actions = actions(&visit, &membership);
         actions.push(Action::link(visit.path(format!("members/{id}/delete")), "Remove", &user.display_name()).last());
         if visit.may(Power::UsersWrite) && visit.caller().demand_installation().is_ok() {
-            let place = visit.path(format!("members/{id}/delete_user"));
+            let place = visit.path(format!("users/{}/delete", user.id));
             actions.push(Action::link(place, "Remove everywhere", &user.display_name()).last());
         }
         page.blocks.push(Block::Actions(actions));
@@ -173,19 +173,5 @@ pub async fn remove(visit: Visit, Path(id): Path<String>) -> Result<Response, Re
     let membership = find(&visit, &id).await?;
     let delete = ("organization_membership.delete", WRITE);
     let (_, bound) = visit.change(delete, Some(&id), async |change| change.delete_membership(&id).await).await?;
-    Ok(visit.done(format!("organizations/{}/members", membership.organization_id), "deleted", bound.as_ref()))
-}
-
-pub async fn confirm_deletion_of_user(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
-    let membership = find(&visit, &id).await?;
-    let title = format!("Remove {} everywhere?", membership.user.display_name());
-    let text = "He leaves every organization, and his personal keys are revoked at once.";
-    Ok(visit.render("organizations", question(&visit, &id, title, text, "delete_user").page()))
-}
-
-pub async fn delete_user(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
-    let membership = find(&visit, &id).await?;
-    let (user, delete) = (membership.user_id.to_string(), ("user.delete", Power::UsersWrite));
-    let (_, bound) = visit.change(delete, Some(&user), async |change| change.delete_user(&user).await).await?;
     Ok(visit.done(format!("organizations/{}/members", membership.organization_id), "deleted", bound.as_ref()))
 }

@@ -1,6 +1,7 @@
 //! The console for operators: everything the management surface does, as pages; signed in with a management key (`authority/console.rs`).
 mod api_keys;
 mod applications;
+mod check;
 mod client_secrets;
 mod door;
 mod events;
@@ -19,6 +20,7 @@ mod settings;
 mod signing_keys;
 mod token_quotas;
 mod usage;
+mod users;
 mod visit;
 mod webhooks;
 
@@ -50,7 +52,6 @@ pub fn routes(base: &str, issuer: &str) -> Router<Arc<App>> {
         .route("/console/members/{id}", get(member::show).post(member::update))
         .route("/console/members/{id}/api_keys", post(member::create_key))
         .route("/console/members/{id}/delete", get(member::confirm_removal).post(member::remove))
-        .route("/console/members/{id}/delete_user", get(member::confirm_deletion_of_user).post(member::delete_user))
         .route("/console/members/{id}/deactivate", get(member::confirm_deactivation).post(member::deactivate))
         .route("/console/members/{id}/{what}", post(members::change))
         .route("/console/organizations/{id}/usage", get(usage::show))
@@ -97,6 +98,9 @@ pub fn routes(base: &str, issuer: &str) -> Router<Arc<App>> {
         .route("/console/management_keys/new", get(management_keys::form))
         .route("/console/management_keys/{id}/delete", get(management_keys::confirm_deletion).post(management_keys::delete))
         .route("/console/settings", get(settings::show_of_installation).post(settings::update_of_installation))
+        .route("/console/check", get(check::form).post(check::check))
+        .route("/console/users", get(users::list))
+        .route("/console/users/{id}/delete", get(users::confirm_deletion).post(users::delete))
         .route("/console/events", get(events::list))
         .route("/console/sessions", get(sessions::list))
         .route("/console/sessions/{id}/end", post(sessions::end))

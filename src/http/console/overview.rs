@@ -85,7 +85,7 @@ pub fn by_hour(title: &str, counts: &[i64], now: Timestamp) -> Block {
 fn picture(title: &str, what: &'static str, how_many: &'static str, chart: &[Bar], svg: String) -> Block {
     let mut table = Table::new("", &[what, how_many], "");
     table.rows = chart.iter().map(|bar| vec![Cell::text(bar.label.clone()), Cell::Number(bar.value)]).collect();
-    Block::Chart { title: title.to_owned(), svg, table }
+    Block::Chart { title: title.to_owned(), svg, table: Some(table) }
 }
 
 /// Success against failure, by reason, since this process started.

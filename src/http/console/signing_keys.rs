@@ -6,7 +6,10 @@ use super::visit::Visit;
 use crate::authority::error::Error;
 use crate::domain::management_key::Power;
 use crate::domain::signing_key::{KeyLine, KeyState, SigningKey};
-use crate::http::pages::{Action, Cell, Chip, Facts, Fields, Notice, Page, Question, Refused, Table, Tone, short};
+use crate::domain::timestamp::Timestamp;
+use crate::http::pages::{
+    Action, Block, Cell, Chip, Facts, Fields, Notice, Page, Question, Refused, Stretch, Table, Tone, short, timeline,
+};
 
 const WRITE: Power = Power::SigningKeysWrite;
 
@@ -54,7 +57,25 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
         "Keys rotate by themselves: each is published before it signs, and stays until its last token has expired.",
     ));
     page.push(table);
+    page.blocks.push(lives(&keys, visit.now()));
     Ok(visit.render("signing_keys", page))
+}
+
+/// From when each was published, and until when it signs and is trusted.
+fn lives(keys: &[SigningKey], now: Timestamp) -> Block {
+    let shown = keys.iter().rev().filter(|key| key.state.is_in_jwks());
+    let life = |key: &SigningKey| {
+        let signs = key.activated_at.unwrap_or(key.activates_at);
+        let retired = key.retired_at.unwrap_or(now.max(signs));
+        let gone = key.removes_at.unwrap_or(retired);
+        let stretches =
+            [(key.published_at, signs, "before", "published"), (signs, retired, "good", "signs"), (retired, gone, "warn", "still trusted")];
+        let stretches = stretches.into_iter().filter(|(from, until, _, _)| until > from);
+        let stretches = stretches.map(|(from, until, class, what)| Stretch { from, until, class, what }).collect();
+        (format!("{} {}, {}", short(&key.kid, 6), key.alg.name(), key.purpose.name()), stretches)
+    };
+    let svg = timeline(&shown.map(life).collect::<Vec<_>>(), now);
+    Block::Chart { title: "Published, signing, still trusted".into(), svg, table: None }
 }
 
 fn line(visit: &Visit, fields: &Fields) -> Result<KeyLine, Refused> {

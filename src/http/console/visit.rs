@@ -19,14 +19,16 @@ pub type Visit = pages::Visit<Operator>;
 pub const SIGNED_IN: &str = "signed_in=now";
 
 /// What is shown in the navigation, and who may see it.
-const PLACES: [(&str, &str, Power); 9] = [
+const PLACES: [(&str, &str, Power); 11] = [
     ("organizations", "Organizations", Power::OrganizationsRead),
+    ("users", "Users", Power::UsersRead),
     ("permissions", "Permissions", Power::PermissionsRead),
     ("resource_servers", "Resource servers", Power::ResourceServersRead),
     ("signing_keys", "Signing keys", Power::SigningKeysRead),
     ("webhook_endpoints", "Webhooks", Power::WebhookEndpointsRead),
     ("management_keys", "Management keys", Power::ManagementKeysRead),
     ("settings", "Settings", Power::SettingsRead),
+    ("check", "Check", Power::ApiKeysValidate),
     ("events", "Events", Power::EventsRead),
     ("sessions", "Sessions", Power::ManagementKeysRead),
 ];

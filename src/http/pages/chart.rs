@@ -1,6 +1,8 @@
 //! Pictures as SVG, made of numbers and escaped labels; their colours are the style's.
 use std::fmt::Write;
 
+use crate::domain::timestamp::Timestamp;
+
 const WIDTH: f64 = 720.0;
 /// Of the bars, without the labels below them.
 const HEIGHT: f64 = 140.0;
@@ -80,6 +82,39 @@ pub fn rows(bars: &[Bar]) -> String {
         );
     }
     svg.push_str("</svg>");
+    svg
+}
+
+/// A part of a life, from a moment to another.
+pub struct Stretch {
+    pub from: Timestamp,
+    pub until: Timestamp,
+    pub class: &'static str,
+    pub what: &'static str,
+}
+
+/// Lives beside one another, from the left to the right as time passes, with a line where now is.
+pub fn timeline(lives: &[(String, Vec<Stretch>)], now: Timestamp) -> String {
+    let all = || lives.iter().flat_map(|(_, stretches)| stretches);
+    let first = all().map(|stretch| stretch.from).min().unwrap_or(now).min(now);
+    let last = all().map(|stretch| stretch.until).max().unwrap_or(now).max(now);
+    let whole = last.since(first).as_secs_f64().max(1.0);
+    let place = |at: Timestamp| LABELS + (WIDTH - LABELS) * at.since(first).as_secs_f64() / whole;
+    let height = ROW * lives.len() as f64;
+    let mut svg = format!(r#"<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{} keys over time">"#, lives.len());
+    for (at, (label, stretches)) in lives.iter().enumerate() {
+        let y = at as f64 * ROW;
+        let _ = write!(svg, r#"<text x="0" y="{}">{}</text>"#, y + 17.0, escaped(label));
+        for Stretch { from, until, class, what } in stretches {
+            let (left, right) = (place(*from), place(*until));
+            let (top, inner, width) = (y + 4.0, ROW - 8.0, (right - left).max(2.0));
+            let _ = write!(
+                svg,
+                r#"<rect class="{class}" x="{left:.1}" y="{top}" width="{width:.1}" height="{inner}"><title>{what}: {from} to {until}</title></rect>"#
+            );
+        }
+    }
+    let _ = write!(svg, r#"<line x1="{0:.1}" y1="0" x2="{0:.1}" y2="{height}"/></svg>"#, place(now));
     svg
 }
 

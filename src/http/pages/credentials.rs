@@ -163,20 +163,20 @@ pub fn reveal_secret(app: &App, application: &Application, plain: &Secret, repla
     page
 }
 
-/// The same for a key.
-pub fn reveal_key(key: &ApiKey, plain: &Secret, done: String) -> Page {
+/// The same for a key, which is a client of its own at the token endpoint.
+pub fn reveal_key(app: &App, key: &ApiKey, plain: &Secret, replaces: bool, done: String) -> Page {
     let organization_id = key.owner.organization_id().to_string();
     let credential = Credential::ApiKey { organization_id: &organization_id };
     let mut page = Page::new(key.name.as_str());
     page.push(Reveal {
         text: SHOWN_ONCE,
         called: "API key",
-        client_id: None,
+        client_id: Some(key.id.to_string()),
         secret: plain.expose().to_owned(),
         dotenv: dotenv(&credential, plain.expose()),
         dotenv_name: format!("{}.env", key.id),
         snippets: snippets(&credential),
-        token_endpoint: None,
+        token_endpoint: (!replaces).then(|| format!("{}/oauth/token", base(app))),
         done,
     });
     page

@@ -24,7 +24,7 @@ use super::App;
 use crate::domain::brand::Origin;
 
 pub use assets::assets;
-pub use chart::{Bar, columns, rows};
+pub use chart::{Bar, Stretch, columns, rows, timeline};
 pub use fields::Fields;
 pub use form::{Checks, Field, Form, permission_checks, with_full_access};
 pub use question::Question;

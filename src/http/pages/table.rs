@@ -14,6 +14,8 @@ pub struct Table {
     /// A filter is on: nothing was found, which is not the same as nothing being there.
     pub filtered: bool,
     pub filters: Vec<Link>,
+    /// What is searched in, where it is not the name.
+    pub searches: &'static str,
     /// The field to search with, and what is in it.
     pub search: Option<(String, String)>,
     pub newer: Option<String>,

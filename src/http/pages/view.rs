@@ -56,7 +56,8 @@ pub enum Block {
     Chart {
         title: String,
         svg: String,
-        table: Table,
+        /// The same in numbers, where no other table says it.
+        table: Option<Table>,
     },
 }
 
@@ -84,7 +85,7 @@ pub struct Reveal {
     pub text: &'static str,
     /// What it is called beside its value.
     pub called: &'static str,
-    /// What else is needed beside it: a client id.
+    /// What else is needed beside it, for a token: a client id.
     pub client_id: Option<String>,
     pub secret: String,
     pub dotenv: String,

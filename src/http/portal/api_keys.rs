@@ -121,7 +121,7 @@ async fn make(visit: &Visit, kind: &Kind, owner: NewOwner, fields: Fields) -> Re
         expires_at: expiry(&fields, now).map_err(refused)?,
     };
     let (made, _) = visit.change(("api_key.create", kind.capability), None, async |change| change.create_api_key(new).await).await?;
-    Ok(visit.render(kind.place, reveal_key(&made.key, &made.plain, visit.path(kind.place))))
+    Ok(visit.render(kind.place, reveal_key(&visit.app, &made.key, &made.plain, false, visit.path(kind.place))))
 }
 
 /// The key, if it is one the session has to do with, and the page it is on.
@@ -197,5 +197,6 @@ pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     let rotation = rotation(&fields).map_err(|error| visit.refused(error))?;
     let rotated = visit.change(("api_key.rotate", kind.capability), Some(&id), async |change| change.rotate_api_key(&id, rotation).await);
     let (rotated, _) = rotated.await?;
-    Ok(visit.render(kind.place, reveal_key(&rotated.revealed.key, &rotated.revealed.plain, visit.path(kind.place))))
+    let revealed = &rotated.revealed;
+    Ok(visit.render(kind.place, reveal_key(&visit.app, &revealed.key, &revealed.plain, true, visit.path(kind.place))))
 }
