@@ -594,3 +594,24 @@ async fn rfc7662_rfc7009_a_credential_is_checked_and_a_token_revoked_in_the_cons
     assert!(check(&session, &format!("value={value}")).await.text.contains("revoked"));
     assert_eq!(check(&session, "value=").await.status, 422);
 }
+
+#[tokio::test]
+async fn the_first_page_says_which_organizations_obtain_the_most_and_to_a_bound_key_only_its_own() {
+    let on = Installation::new().await;
+    let (busy, quiet) = (on.organization("Busy").await, on.organization("Quiet").await);
+    let clients = [on.application_of(&busy, json!({})).await, on.application_of(&quiet, json!({})).await];
+    for (client, tokens) in clients.iter().zip([3, 1]) {
+        for _ in 0..tokens {
+            on.token(client).await;
+        }
+    }
+    on.app.authority.flush_uses().await.unwrap();
+    let whole = get(&on, &enter(&on, MANAGEMENT_KEY).await, "/console").await.text;
+    assert!(whole.contains("aria-label=\"3 uses in 24 hours\"") && whole.find("Busy") < whole.find("Quiet"), "{whole}");
+    let bound = on.management_key(&["*"], Some(&quiet)).await;
+    let bound = enter(&on, &bound).await;
+    let own = get(&on, &bound, "/console").await.text;
+    assert!(own.contains("Quiet") && !own.contains("Busy") && own.contains("aria-label=\"1 uses in 24 hours\""), "{own}");
+    let usage = get(&on, &bound, &format!("/console/organizations/{quiet}/usage")).await.text;
+    assert!(usage.contains(&clients[1].id), "{usage}");
+}
