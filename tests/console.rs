@@ -342,6 +342,7 @@ async fn what_a_form_cannot_have_sent_is_refused_and_says_what_there_is() {
     ] {
         let answer = post(&on, &session, &format!("/console/{place}"), form).await;
         assert!(answer.status == 422 && answer.text.contains(says), "{place}: {answer:?}");
+        assert!(answer.text.contains("/console/sign_out") && answer.text.contains("Signing keys"), "the way on stays: {answer:?}");
     }
 }
 

@@ -16,7 +16,7 @@ use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::http::pages::credentials::{application_fields, application_status, usage};
 use crate::http::pages::rotation::{rotation_blocks, rotation_form, successor};
-use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table, permission_checks, short};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Table, permission_checks, short};
 
 const WRITE: Power = Power::ApplicationsWrite;
 /// How it may present its secret (RFC 6749 §2.3.1).
@@ -73,7 +73,8 @@ pub async fn list_of_organization(visit: Visit, id: String) -> Result<Response, 
                     "Lifetime of its tokens, seconds",
                     "300",
                     "At least 60; 300 where nothing is said.",
-                )])
+                )
+                .of_kind(Kind::Number(60, 86_400))])
                 .collect(),
             button: "Save".into(),
             open: listed.data.is_empty() && !visit.query.has("search"),
@@ -148,7 +149,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                 Field::name(name, ""),
                 Field::description(application.description.clone(), ""),
                 permission_checks(&catalogue, &held),
-                Field::filled("access_token_ttl", "Lifetime of its tokens, seconds", ttl, "300"),
+                Field::filled("access_token_ttl", "Lifetime of its tokens, seconds", ttl, "300").of_kind(Kind::Number(60, 86_400)),
                 Field::Text {
                     name: "resources",
                     label: "Resource servers",
@@ -156,6 +157,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                     placeholder: "https://api.example.com",
                     required: false,
                     hint: "Their identifiers, with spaces between them; any where nothing is said.",
+                    kind: Kind::Any,
                 },
             ]
             .into_iter()

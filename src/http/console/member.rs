@@ -12,7 +12,7 @@ use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, MAX_NAME, parse_optional};
 use crate::domain::user::{Email, UserChange};
 use crate::http::pages::credentials::{KEY_COLUMNS, key_fields, shown_keys};
-use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Table};
 
 const KEYS: Power = Power::ApiKeysWrite;
 
@@ -51,6 +51,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                     placeholder: "",
                     required: true,
                     hint: "",
+                    kind: Kind::Email,
                 },
                 filled("first_name", "First name", &user.first_name),
                 filled("last_name", "Last name", &user.last_name),

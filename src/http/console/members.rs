@@ -12,7 +12,7 @@ use crate::domain::metadata::Metadata;
 use crate::domain::page::{Order, PageRequest, SortKey};
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, MAX_NAME, parse_optional};
 use crate::domain::user::{Email, NewUser, User};
-use crate::http::pages::{Action, Cell, Chip, Field, Fields, Form, Refused, Table, Tone};
+use crate::http::pages::{Action, Cell, Chip, Field, Fields, Form, Kind, Refused, Table, Tone};
 
 pub const WRITE: Power = Power::MembershipsWrite;
 const CREATE_USER: (&str, Power) = ("user.create", Power::UsersWrite);
@@ -54,7 +54,7 @@ pub async fn list(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                     .into(),
             action: visit.path(&place),
             fields: vec![
-                Field::required("email", "Email", "ada@example.com", ""),
+                Field::required("email", "Email", "ada@example.com", "").of_kind(Kind::Email),
                 Field::text("first_name", "First name", "", ""),
                 Field::text("last_name", "Last name", "", ""),
                 Field::text("external_id", "External ID", "user-7", ""),

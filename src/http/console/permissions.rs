@@ -8,7 +8,7 @@ use crate::authority::error::Error;
 use crate::domain::management_key::Power;
 use crate::domain::permission::{HolderKind, NewPermission, PermissionChange, Slug};
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::{Action, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table};
+use crate::http::pages::{Action, Cell, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Table};
 
 const WRITE: Power = Power::PermissionsWrite;
 
@@ -33,7 +33,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             title: "New permission".into(),
             action: visit.path("permissions"),
             fields: vec![
-                Field::required("slug", "Slug", "threads:read", "resource:action, as it stands in a token's scope."),
+                Field::required("slug", "Slug", "threads:read", "resource:action, as it stands in a token's scope.").of_kind(Kind::Slug),
                 Field::name("", "Read threads"),
                 Field::description(None, "List and fetch threads"),
                 Field::text(

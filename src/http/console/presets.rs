@@ -7,7 +7,7 @@ use crate::authority::error::Error;
 use crate::domain::management_key::Power;
 use crate::domain::permission::{NewPreset, PermissionCatalogue, PresetChange, Slug};
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table, permission_checks};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Table, permission_checks};
 
 const WRITE: Power = Power::PermissionsWrite;
 
@@ -30,7 +30,7 @@ pub fn blocks(visit: &Visit, catalogue: PermissionCatalogue, writes: bool) -> Ve
             title: "New preset".into(),
             action: visit.path("presets"),
             fields: vec![
-                Field::required("slug", "Slug", "ci", ""),
+                Field::required("slug", "Slug", "ci", "").of_kind(Kind::Slug),
                 Field::name("", "CI pipeline"),
                 Field::description(None, "What a pipeline needs"),
                 permission_checks(&without_presets(catalogue), &[]),

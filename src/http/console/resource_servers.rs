@@ -8,7 +8,7 @@ use crate::domain::application::check_access_token_ttl;
 use crate::domain::management_key::Power;
 use crate::domain::resource_server::{NewResourceServer, PRESETS, ResourceServer, ResourceServerChange, check_claims, parse_identifier};
 use crate::domain::text::{FieldError, Name};
-use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Table};
 
 const WRITE: Power = Power::ResourceServersWrite;
 const ALGORITHMS: [(&str, &str); 4] =
@@ -113,7 +113,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                 Field::name(server.name.as_str(), ""),
                 Field::choice("signing_alg", "Algorithm", &ALGORITHMS, server.signing.signing_alg.name()),
                 Field::choice("token_typ", "Type", &TYPES.map(|(name, text, _)| (name, text)), server.token_typ.name()),
-                Field::filled("access_token_ttl", "Lifetime of its tokens, seconds", ttl, "300"),
+                Field::filled("access_token_ttl", "Lifetime of its tokens, seconds", ttl, "300").of_kind(Kind::Number(60, 86_400)),
                 Field::Tick { name: "default", label: "Clients that name no resource get tokens for it", on: server.default },
                 Field::Tick { name: "status_enforcing", label: "It follows revocations", on: server.status_enforcing },
                 Field::Text {
@@ -127,6 +127,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                     placeholder: "{\"tier\":\"gold\"}",
                     required: false,
                     hint: "A JSON object.",
+                    kind: Kind::Any,
                 },
             ],
             button: "Save".into(),

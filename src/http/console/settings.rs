@@ -11,7 +11,7 @@ use crate::domain::management_key::Power;
 use crate::domain::organization::OrganizationStatus;
 use crate::domain::settings::{Effective, Settings, SettingsChange, check_expiry_days};
 use crate::domain::text::FieldError;
-use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Refused};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Kind, Page, Refused};
 
 const UPDATE: (&str, Power) = ("settings.update", Power::SettingsWrite);
 
@@ -97,8 +97,9 @@ fn settings_form(action: String, settings: &Settings) -> Form {
             Field::choice("applications_enabled", "Applications may be made", &options, switch(choices.applications_enabled)),
             Field::filled("api_key_prefix", "API keys begin with", prefix, "eg_live"),
             Field::choice("require_permissions", "Keys need a scope", &options, switch(choices.require_permissions)),
-            Field::filled("default_expiry_days", "Expiry of a new key, days", number(choices.default_expiry_days), "90"),
-            Field::filled("max_expiry_days", "Latest expiry, days", number(choices.max_expiry_days), "365"),
+            Field::filled("default_expiry_days", "Expiry of a new key, days", number(choices.default_expiry_days), "90")
+                .of_kind(Kind::Number(1, 3650)),
+            Field::filled("max_expiry_days", "Latest expiry, days", number(choices.max_expiry_days), "365").of_kind(Kind::Number(1, 3650)),
         ],
         button: "Save".into(),
         version: Some(settings.version),

@@ -7,7 +7,7 @@ use crate::authority::token_quotas::QuotaOf;
 use crate::domain::management_key::Power;
 use crate::domain::text::FieldError;
 use crate::domain::token_quota::{LimitsChange, TokenQuota, parse_limit};
-use crate::http::pages::{Block, Cell, Facts, Field, Fields, Form, Refused};
+use crate::http::pages::{Block, Cell, Facts, Field, Fields, Form, Kind, Refused};
 
 /// What there is to say of a quota, and the form that changes it.
 pub fn blocks(quota: &TokenQuota, action: String, changeable: bool) -> Vec<Block> {
@@ -28,7 +28,7 @@ pub fn blocks(quota: &TokenQuota, action: String, changeable: bool) -> Vec<Block
     ];
     let mut blocks = vec![Facts { title: "Token quota".into(), rows }.into()];
     if changeable {
-        let text = |name, label, value| Field::filled(name, label, value, "");
+        let text = |name, label, value| Field::filled(name, label, value, "").of_kind(Kind::Number(1, u32::MAX));
         let form = Form {
             title: "Change the token quota".into(),
             action,

@@ -56,6 +56,16 @@ impl Who for Operator {
         Refused::of(app, error)
     }
 
+    fn frame(visit: &Visit) -> Frame {
+        let mut navigation = vec![Link::new(visit.home(), "Overview")];
+        navigation.extend(PLACES.iter().filter(|(_, _, power)| visit.may(*power)).map(|(place, text, _)| visit.link(place, *text)));
+        let key = visit.caller().key();
+        if let (false, Some(own)) = (visit.may(Power::OrganizationsRead), key.organization_id) {
+            navigation.insert(1, visit.link(format!("organizations/{own}"), "Organization"));
+        }
+        Frame { navigation, who: Some((key.name.as_str().to_owned(), visit.path("sign_out"))), ..Frame::bare(&base(&visit.app)) }
+    }
+
     fn caller(&self) -> &Caller {
         &self.caller
     }
@@ -111,21 +121,10 @@ impl Visit {
     }
 
     pub fn render(&self, current: &str, mut page: Page) -> Response {
-        let mut navigation = vec![Link::new(self.home(), "Overview")];
-        navigation.extend(PLACES.iter().filter(|(_, _, power)| self.may(*power)).map(|(place, text, _)| self.link(place, *text)));
-        let key = self.caller().key();
-        if let (false, Some(own)) = (self.may(Power::OrganizationsRead), key.organization_id) {
-            navigation.insert(1, self.link(format!("organizations/{own}"), "Organization"));
-        }
-        let frame = Frame {
-            navigation,
-            current: if current.is_empty() { self.home() } else { self.path(current) },
-            who: Some((key.name.as_str().to_owned(), self.path("sign_out"))),
-            ..Frame::bare(&base(&self.app))
-        };
+        let current = if current.is_empty() { self.home() } else { self.path(current) };
         if let Some(told) = Notice::of_query(&self.query) {
             page.blocks.insert(0, told.into());
         }
-        frame.render(&page)
+        Frame { current, ..Operator::frame(self) }.render(&page)
     }
 }

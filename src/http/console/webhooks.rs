@@ -8,7 +8,9 @@ use crate::domain::text::FieldError;
 use crate::domain::webhook::{
     EVERY_EVENT, EndpointStatus, EndpointUrl, NewWebhookEndpoint, Outcome, Subscription, WebhookEndpoint, WebhookEndpointChange,
 };
-use crate::http::pages::{Action, Block, Cell, Chip, Facts, Field, Fields, Form, Page, Question, Refused, Reveal, Table, Tone, short};
+use crate::http::pages::{
+    Action, Block, Cell, Chip, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Reveal, Table, Tone, short,
+};
 
 const WRITE: Power = Power::WebhookEndpointsWrite;
 
@@ -41,7 +43,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             about: "Sent every event it asks for, in order, signed, and again until it answers.".into(),
             action: visit.path("webhook_endpoints"),
             fields: vec![
-                Field::required("endpoint_url", "URL", "https://example.com/webhooks", ""),
+                Field::required("endpoint_url", "URL", "https://example.com/webhooks", "").of_kind(Kind::Url),
                 Field::text(
                     "events",
                     "Events",
@@ -128,6 +130,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                     placeholder: "",
                     required: true,
                     hint: "",
+                    kind: Kind::Url,
                 },
                 Field::filled("events", "Events", endpoint.events.join(" "), "*"),
                 Field::choice("status", "Status", &[("enabled", "Enabled"), ("disabled", "Disabled")], endpoint.status.name()),

@@ -30,6 +30,7 @@ pub enum Field {
         placeholder: &'static str,
         required: bool,
         hint: &'static str,
+        kind: Kind,
     },
     /// Text of several lines.
     Description {
@@ -71,6 +72,19 @@ pub enum Field {
     },
 }
 
+/// What a browser looks at before it sends a text, so that nothing written is lost to a refusal.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kind {
+    #[default]
+    Any,
+    Email,
+    Url,
+    /// From the one to the other.
+    Number(u32, u32),
+    /// A name of permissions and presets.
+    Slug,
+}
+
 pub struct Checks {
     pub title: String,
     /// Value, text, whether it is on.
@@ -79,11 +93,18 @@ pub struct Checks {
 
 impl Field {
     pub fn name(value: &str, placeholder: &'static str) -> Self {
-        Self::Text { name: "name", label: "Name", value: value.to_owned(), placeholder, required: true, hint: "" }
+        Self::Text { name: "name", label: "Name", value: value.to_owned(), placeholder, required: true, hint: "", kind: Kind::Any }
     }
 
     pub fn text(name: &'static str, label: &'static str, placeholder: &'static str, hint: &'static str) -> Self {
-        Self::Text { name, label, value: String::new(), placeholder, required: false, hint }
+        Self::Text { name, label, value: String::new(), placeholder, required: false, hint, kind: Kind::Any }
+    }
+
+    pub fn of_kind(mut self, asked: Kind) -> Self {
+        if let Self::Text { kind, .. } = &mut self {
+            *kind = asked;
+        }
+        self
     }
 
     pub fn description(value: Option<String>, placeholder: &'static str) -> Self {
@@ -92,11 +113,11 @@ impl Field {
 
     /// One with something in it already.
     pub fn filled(name: &'static str, label: &'static str, value: String, placeholder: &'static str) -> Self {
-        Self::Text { name, label, value, placeholder, required: false, hint: "" }
+        Self::Text { name, label, value, placeholder, required: false, hint: "", kind: Kind::Any }
     }
 
     pub fn required(name: &'static str, label: &'static str, placeholder: &'static str, hint: &'static str) -> Self {
-        Self::Text { name, label, value: String::new(), placeholder, required: true, hint }
+        Self::Text { name, label, value: String::new(), placeholder, required: true, hint, kind: Kind::Any }
     }
 
     pub fn choice(name: &'static str, label: &'static str, options: &[(&str, &str)], chosen: &str) -> Self {

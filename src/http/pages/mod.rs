@@ -26,7 +26,7 @@ use crate::domain::brand::Origin;
 pub use assets::assets;
 pub use chart::{Bar, Stretch, columns, rows, timeline};
 pub use fields::Fields;
-pub use form::{Checks, Field, Form, permission_checks, with_full_access};
+pub use form::{Checks, Field, Form, Kind, permission_checks, with_full_access};
 pub use question::Question;
 pub use refused::Refused;
 pub use snippets::{Credential, dotenv, snippets};

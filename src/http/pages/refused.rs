@@ -86,7 +86,7 @@ impl IntoResponse for Refused {
         let mut page = Page::new(self.title);
         page.push(Notice::new(Tone::Bad, self.text));
         let mut frame = self.frame;
-        if self.leads_home {
+        if self.leads_home && frame.navigation.is_empty() {
             frame.navigation.push(Link::new(format!("{}/{}", frame.base, frame.area), "Go to the first page"));
         }
         let mut response = (self.status, frame.render(&page)).into_response();

@@ -5,7 +5,7 @@ use axum::response::{Html, IntoResponse, Response};
 use super::Fields;
 use super::assets::version;
 use super::chart::spark;
-use super::form::{Field, Form};
+use super::form::{Field, Form, Kind};
 use super::table::{Action, Cell, Sorted, Table};
 use crate::domain::timestamp::Timestamp;
 

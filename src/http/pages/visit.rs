@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, Expiration, SameSite};
 
-use super::{Fields, Refused, Sorted, Table, base};
+use super::{Fields, Frame, Refused, Sorted, Table, base};
 use crate::authority::bound::Bound;
 use crate::authority::caller::{Call, Caller, Operation};
 use crate::authority::change::Change;
@@ -45,6 +45,9 @@ pub trait Who: Sized + Send + Sync {
     fn nobody(app: &App, parts: &Parts) -> Refused;
 
     fn refused(app: &App, error: Error) -> Refused;
+
+    /// What is around every page he sees.
+    fn frame(visit: &Visit<Self>) -> Frame;
 
     fn caller(&self) -> &Caller;
 
@@ -110,7 +113,10 @@ impl<W: Who> Visit<W> {
     }
 
     pub fn refused(&self, error: impl Into<Error>) -> Refused {
-        W::refused(&self.app, error.into())
+        match error.into() {
+            over @ Error::Unauthenticated => W::refused(&self.app, over),
+            error => W::refused(&self.app, error).within(W::frame(self)),
+        }
     }
 
     /// Changes only what is still as it was when this form was made (RFC 9110 §13.1.1).

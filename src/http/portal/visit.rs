@@ -33,6 +33,16 @@ impl Who for Visitor {
         refused(app, error)
     }
 
+    fn frame(visit: &Visit) -> Frame {
+        let places = visit.places().into_iter();
+        let mut navigation: Vec<_> = places.map(|(place, text)| Link::new(visit.path(place), text)).collect();
+        if let Some(url) = &visit.who.session.return_url {
+            navigation.push(Link::new(url.clone(), "Back to where you came from"));
+        }
+        let who = Some((String::new(), visit.path("leave")));
+        Frame { section: "Admin", navigation, who, ..frame(&visit.app, Some(&visit.who.organization_name)) }
+    }
+
     fn caller(&self) -> &Caller {
         &self.caller
     }
@@ -84,22 +94,10 @@ impl Visit {
     }
 
     pub fn render(&self, current: &str, mut page: Page) -> Response {
-        let places = self.places().into_iter();
-        let mut navigation: Vec<_> = places.map(|(place, text)| Link::new(self.path(place), text)).collect();
-        if let Some(url) = &self.who.session.return_url {
-            navigation.push(Link::new(url.clone(), "Back to where you came from"));
-        }
-        let frame = Frame {
-            section: "Admin",
-            navigation,
-            current: self.path(current),
-            who: Some((String::new(), self.path("leave"))),
-            ..frame(&self.app, Some(&self.who.organization_name))
-        };
         if let Some(told) = Notice::of_query(&self.query) {
             page.blocks.insert(0, told.into());
         }
-        frame.render(&page)
+        Frame { current: self.path(current), ..Visitor::frame(self) }.render(&page)
     }
 }
 
