@@ -4,62 +4,39 @@ use axum::response::Response;
 
 use super::organizations;
 use super::visit::Visit;
-use crate::domain::api_key::{ApiKey, ApiKeyChange, ApiKeyFilter, Grant, NewApiKey, NewOwner, OwnerFilter};
+use crate::domain::api_key::{ApiKey, ApiKeyChange, Grant, NewApiKey, NewOwner, OwnerFilter};
 use crate::domain::credential::Secret;
 use crate::domain::management_key::Power;
 use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::domain::timestamp::Timestamp;
-use crate::http::pages::credentials::{KEY_COLUMNS, REVOCATION, expiry, key_cells, key_fields, key_status, reveal_key, shown_keys, usage};
+use crate::http::pages::credentials::{REVOCATION, expiry, key_status, reveal_key, usage};
+use crate::http::pages::lists::{self, Keys};
 use crate::http::pages::rotation::{rotation, rotation_form};
-use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused, Table};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused};
 
 const WRITE: Power = Power::ApiKeysWrite;
 const NOW: &str = "now";
 
 pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (mut page, organization) = organizations::page(&visit, &id, "api_keys").await?;
-    let (authority, id) = (&visit.app.authority, organization.to_string());
-    let place = format!("organizations/{id}/api_keys");
-    let (status, filters) = shown_keys(&visit.query, &visit.path(&place));
-    let filter = ApiKeyFilter {
-        owner: OwnerFilter::All,
-        user_id: None,
-        organization_id: Some(id.clone()),
-        status,
-        search: visit.query.owned("search"),
-    };
-    let listed = authority.list_api_keys_of_organization(visit.caller(), &id, filter, &visit.page_request()).await;
-    let listed = listed.map_err(|error| visit.refused(error))?;
-    let shown: Vec<_> = listed.data.iter().map(|key| key.id).collect();
-    let hours = authority.uses_of_api_keys(visit.caller(), &id, &shown).await.map_err(|error| visit.refused(error))?;
-    let mut table = Table::new("", &KEY_COLUMNS, "No API key yet.");
-    table.filtered = visit.query.has("status");
-    visit.search(&mut table);
-    table.filters = filters;
-    for key in &listed.data {
-        table.rows.push(row(&visit, key, hours.of_one(&key.id)));
-    }
-    visit.sort(&mut table, &place, &["status", "search"]);
-    visit.turn(&mut table, &listed, &place, &["status", "search"]);
+    let place = format!("organizations/{organization}/api_keys");
+    let all = Keys { organization, user: None, owner: OwnerFilter::All };
+    let table = lists::keys(&visit, &all, &place, "No API key yet.", |key| row(&visit, key)).await?;
     if visit.may(WRITE) {
-        let catalogue = authority.grantable(HolderKind::ApiKeyOrganization).await.map_err(|error| visit.refused(error))?;
-        let latest = authority.latest_expiry(organization).await.map_err(|error| visit.refused(error))?;
+        let form = lists::new_key(&visit, HolderKind::ApiKeyOrganization, organization, visit.path(&place)).await?;
         page.push(Form {
-            title: "New API key".into(),
             about: "A long-lived token of the organization, for quick integrations. For servers an application is better: its tokens are short-lived.".into(),
-            action: visit.path(&place),
-            fields: key_fields(&catalogue, latest),
-            button: "Create".into(),
-            open: listed.data.is_empty() && !visit.query.has("status"),
-            ..Form::default()
+            open: table.rows.is_empty() && !visit.query.has("status"),
+            ..form
         });
     }
     page.push(table);
     Ok(visit.render("organizations", page))
 }
 
-pub fn row(visit: &Visit, key: &ApiKey, hours: Vec<i64>) -> Vec<Cell> {
+/// What a key is called in a list, and what can be done about it.
+pub fn row(visit: &Visit, key: &ApiKey) -> (Cell, Vec<Action>) {
     let place = visit.path(format!("api_keys/{}", key.id));
     let name = key.name.as_str();
     let mut actions = Vec::new();
@@ -67,7 +44,7 @@ pub fn row(visit: &Visit, key: &ApiKey, hours: Vec<i64>) -> Vec<Cell> {
         actions.push(Action::link(format!("{place}#rotate"), "Rotate", name));
         actions.push(Action::link(format!("{place}/revoke"), "Revoke", name).last());
     }
-    key_cells(Cell::link(place, name), key, Some(hours), visit.now(), actions)
+    (Cell::link(place, name), actions)
 }
 
 pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
@@ -168,11 +145,7 @@ async fn ending(visit: &Visit, key: &ApiKey) -> Result<Field, Refused> {
     let latest = visit.app.authority.latest_expiry(key.owner.organization_id()).await.map_err(|error| visit.refused(error))?;
     // The latest counts from when it was made.
     let gone = u32::try_from(visit.now().since(key.created_at).as_secs() / (24 * 3600)).unwrap_or(u32::MAX).saturating_add(1);
-    let mut field = Field::end(latest.map(|latest| latest.saturating_sub(gone)));
-    if let Field::Expiry { options, .. } = &mut field {
-        options.push((NOW.into(), "Now".into()));
-    }
-    Ok(field)
+    Ok(Field::end(latest.map(|latest| latest.saturating_sub(gone)), &[(NOW, "Now")]))
 }
 
 pub async fn expire(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {

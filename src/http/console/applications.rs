@@ -15,8 +15,9 @@ use crate::domain::management_key::Power;
 use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::http::pages::credentials::{application_fields, application_status, usage};
+use crate::http::pages::lists;
 use crate::http::pages::rotation::{rotation_blocks, rotation_form, successor};
-use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Table, permission_checks, short};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Kind, Page, Question, Refused, permission_checks};
 
 const WRITE: Power = Power::ApplicationsWrite;
 /// How it may present its secret (RFC 6749 §2.3.1).
@@ -28,37 +29,8 @@ const METHODS: [(&str, &str, ClientAuthenticationMethod); 2] = [
 pub async fn list_of_organization(visit: Visit, id: String) -> Result<Response, Refused> {
     let (mut page, organization) = organizations::page(&visit, &id, "").await?;
     let (authority, id) = (&visit.app.authority, organization.to_string());
-    let listed = authority.list_applications(visit.caller(), Some(&id), visit.query.get("search"), &visit.page_request()).await;
-    let listed = listed.map_err(|error| visit.refused(error))?;
-    let shown: Vec<_> = listed.data.iter().map(|application| application.id).collect();
-    let hours = authority.tokens_of_applications(visit.caller(), &id, &shown).await.map_err(|error| visit.refused(error))?;
-    let columns = ["Name", "Client ID", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created", ""];
-    let mut table = Table::new("", &columns, "No application yet. Make one: its client ID and secret obtain short-lived tokens.");
-    for application in &listed.data {
-        let place = visit.path(format!("applications/{}", application.id));
-        let name = application.name.as_str();
-        table.rows.push(vec![
-            Cell::link(place.clone(), name),
-            Cell::code(application.client_id.to_string()),
-            Cell::text(short(&application.scope.to_string(), 60)),
-            Cell::Time(application.last_used_at, "never"),
-            Cell::Usage(application.usage, Some(hours.of_one(&application.id))),
-            Cell::Chip(application_status(application)),
-            Cell::Time(Some(application.created_at), ""),
-            Cell::Actions(if visit.may(WRITE) {
-                vec![
-                    Action::link(format!("{place}#rotate"), "Rotate", name),
-                    Action::link(format!("{place}/delete"), "Delete", name).last(),
-                ]
-            } else {
-                Vec::new()
-            }),
-        ]);
-    }
-    visit.search(&mut table);
-    let place = format!("organizations/{id}");
-    visit.sort(&mut table, &place, &["search"]);
-    visit.turn(&mut table, &listed, &place, &["search"]);
+    let empty = "No application yet. Make one: its client ID and secret obtain short-lived tokens.";
+    let table = lists::applications(&visit, &id, &format!("organizations/{id}"), empty, visit.may(WRITE)).await?;
     if visit.may(WRITE) {
         let catalogue = authority.grantable(HolderKind::M2m).await.map_err(|error| visit.refused(error))?;
         page.push(Form {
@@ -77,7 +49,7 @@ pub async fn list_of_organization(visit: Visit, id: String) -> Result<Response, 
                 .of_kind(Kind::Number(60, 86_400))])
                 .collect(),
             button: "Save".into(),
-            open: listed.data.is_empty() && !visit.query.has("search"),
+            open: table.rows.is_empty() && !visit.query.has("search"),
             ..Form::default()
         });
     }
@@ -134,7 +106,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             title: "Add a secret".into(),
             about: "Beside those there are, which go on working: up to five at a time.".into(),
             action: visit.path(format!("applications/{id}/client_secrets")),
-            fields: vec![Field::text("name", "Name", "deploy-2026", ""), Field::end(None)],
+            fields: vec![Field::text("name", "Name", "deploy-2026", ""), Field::end(None, &[])],
             button: "Add".into(),
             ..Form::default()
         });

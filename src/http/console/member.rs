@@ -5,13 +5,13 @@ use axum::response::Response;
 use super::api_keys;
 use super::members::{WRITE, actions, status};
 use super::visit::Visit;
-use crate::domain::api_key::{ApiKeyFilter, NewOwner, OwnerFilter};
+use crate::domain::api_key::{NewOwner, OwnerFilter};
 use crate::domain::management_key::Power;
 use crate::domain::membership::{Membership, MembershipStatus};
 use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, MAX_NAME, parse_optional};
 use crate::domain::user::{Email, UserChange};
-use crate::http::pages::credentials::{KEY_COLUMNS, key_fields, shown_keys};
+use crate::http::pages::lists::{self, Keys};
 use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Table};
 
 const KEYS: Power = Power::ApiKeysWrite;
@@ -78,39 +78,14 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
 }
 
 async fn keys(visit: &Visit, membership: &Membership, page: &mut Page) -> Result<(), Refused> {
-    let (authority, place) = (&visit.app.authority, format!("members/{}", membership.id));
-    let (status, filters) = shown_keys(&visit.query, &visit.path(&place));
-    let filter = ApiKeyFilter {
-        owner: OwnerFilter::User,
-        user_id: None,
-        organization_id: Some(membership.organization_id.to_string()),
-        status,
-        search: visit.query.owned("search"),
-    };
-    let listed = authority.list_api_keys_of_user(visit.caller(), &membership.user_id.to_string(), filter, &visit.page_request()).await;
-    let listed = listed.map_err(|error| visit.refused(error))?;
+    let (organization, place) = (membership.organization_id, format!("members/{}", membership.id));
+    let own = Keys { organization, user: Some(membership.user_id), owner: OwnerFilter::User };
+    let table = lists::keys(visit, &own, &place, "No personal API key.", |key| api_keys::row(visit, key)).await?;
     if visit.may(KEYS) && membership.status == MembershipStatus::Active {
-        let catalogue = authority.grantable(HolderKind::ApiKeyUser).await.map_err(|error| visit.refused(error))?;
-        let latest = authority.latest_expiry(membership.organization_id).await.map_err(|error| visit.refused(error))?;
-        page.push(Form {
-            title: "New API key".into(),
-            about: "A personal one: it acts as him, and ends when he leaves.".into(),
-            action: visit.path(format!("{place}/api_keys")),
-            fields: key_fields(&catalogue, latest),
-            button: "Create".into(),
-            ..Form::default()
-        });
+        let form = lists::new_key(visit, HolderKind::ApiKeyUser, organization, visit.path(format!("{place}/api_keys"))).await?;
+        page.push(Form { about: "A personal one: it acts as him, and ends when he leaves.".into(), ..form });
     }
-    let mut table = Table::new("Personal API keys", &KEY_COLUMNS, "No personal API key.");
-    table.filtered = visit.query.has("status");
-    table.filters = filters;
-    visit.search(&mut table);
-    let (organization, shown) = (membership.organization_id.to_string(), listed.data.iter().map(|key| key.id).collect::<Vec<_>>());
-    let hours = authority.uses_of_api_keys(visit.caller(), &organization, &shown).await.map_err(|error| visit.refused(error))?;
-    table.rows = listed.data.iter().map(|key| api_keys::row(visit, key, hours.of_one(&key.id))).collect();
-    visit.sort(&mut table, &place, &["status", "search"]);
-    visit.turn(&mut table, &listed, &place, &["status", "search"]);
-    page.push(table);
+    page.push(Table { title: "Personal API keys".into(), ..table });
     Ok(())
 }
 

@@ -52,9 +52,6 @@ pub fn shown_keys(query: &Fields, list: &str) -> (StatusFilter, Vec<Link>) {
     (status, links.collect())
 }
 
-/// G16, with B15 and the expiry.
-pub const KEY_COLUMNS: [&str; 9] = ["Name", "Key Prefix", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created", "Expires", ""];
-
 /// G16 to G18: the row of a key; `hours` are its uses, where there is a picture of them.
 pub fn key_cells(name: Cell, key: &ApiKey, hours: Option<Vec<i64>>, now: Timestamp, actions: Vec<Action>) -> Vec<Cell> {
     vec![

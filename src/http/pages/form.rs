@@ -127,13 +127,11 @@ impl Field {
 
     /// P6: an expiry is what is offered first; none beyond the latest there may be, days.
     pub fn expiry(latest: Option<u32>) -> Self {
-        let Self::Expiry { name, mut options, chosen } = Self::end(latest) else { return Self::end(latest) };
-        options.push((String::new(), "As the settings say".into()));
-        Self::Expiry { name, options, chosen }
+        Self::end(latest, &[("", "As the settings say")])
     }
 
-    /// The same for what no settings speak of.
-    pub fn end(latest: Option<u32>) -> Self {
+    /// The same for what no settings speak of, with what else there is to choose.
+    pub fn end(latest: Option<u32>, also: &[(&str, &str)]) -> Self {
         let mut days: Vec<u32> = EXPIRIES.into_iter().filter(|days| latest.is_none_or(|latest| *days <= latest)).collect();
         days.extend(latest.filter(|latest| *latest < EXPIRIES[EXPIRIES.len() - 1] && !days.contains(latest)));
         let chosen = days.iter().rev().find(|days| **days <= OFFERED).map_or_else(String::new, ToString::to_string);
@@ -146,6 +144,7 @@ impl Field {
         if latest.is_none() {
             options.push(("never".into(), "Never".into()));
         }
+        options.extend(also.iter().map(|(value, text)| ((*value).to_owned(), (*text).to_owned())));
         Self::Expiry { name: "expires", options, chosen }
     }
 }

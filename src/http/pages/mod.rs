@@ -4,6 +4,7 @@ mod chart;
 pub mod credentials;
 mod fields;
 mod form;
+pub mod lists;
 mod question;
 mod refused;
 pub mod rotation;
@@ -31,7 +32,7 @@ pub use question::Question;
 pub use refused::Refused;
 pub use snippets::{Credential, dotenv, snippets};
 pub use table::{Action, Cell, Chip, Sorted, Table};
-pub use view::{Block, Facts, Frame, Link, Notice, Page, Reveal, Tone, short};
+pub use view::{Block, Facts, Frame, Link, Notice, Page, Reveal, Tone, minute, seconds, short};
 pub use visit::{Visit, Who, cookie};
 
 /// Case 259: nothing inline, nothing from elsewhere, in nobody's frame but these origins'.

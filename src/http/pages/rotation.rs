@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use super::credentials::REMOVAL;
-use super::{Action, Block, Cell, Facts, Field, Fields, Form, Notice, Question, Tone};
+use super::{Action, Block, Cell, Facts, Field, Fields, Form, Notice, Question, Tone, minute, seconds};
 use crate::authority::usage_history::RotationUse;
 use crate::domain::client_secret::{ClientSecret, SecretStatus};
 use crate::domain::rotation::{DEFAULT_OVERLAP, MAX_OVERLAP, OverlapFrom, Rotation};
@@ -25,7 +25,10 @@ pub fn rotation_blocks(secrets: &[ClientSecret], new: &ClientSecret, used: &Rota
     };
     let old: Vec<_> = secrets.iter().filter(|secret| secret.status == SecretStatus::Retiring && secret.id != new.id).collect();
     let told = [new].into_iter().chain(old.iter().copied());
-    let facts = Facts { title: format!("Uses since {}, the hour of the rotation", hour(new.created_at)), rows: told.map(named).collect() };
+    let facts = Facts {
+        title: format!("Uses since {}, the hour of the rotation", minute(&Timestamp::from_hour(new.created_at.hour()))),
+        rows: told.map(named).collect(),
+    };
     let mut actions: Vec<_> = old
         .iter()
         .map(|secret| {
@@ -35,11 +38,6 @@ pub fn rotation_blocks(secrets: &[ClientSecret], new: &ClientSecret, used: &Rota
         .collect();
     actions.push(Action::link(format!("{place}/cancel_rotation"), "Cancel the rotation", ""));
     vec![notice(&old, new, used.tokens_live_for, now).into(), facts.into(), Block::Actions(actions)]
-}
-
-fn hour(at: Timestamp) -> String {
-    let hour: String = Timestamp::from_hour(at.hour()).to_string().chars().skip(11).take(5).collect();
-    hour + " UTC"
 }
 
 /// Whether the old secret can go: that is what a rotation waits for. With it go the tokens that it obtained.
@@ -53,10 +51,10 @@ fn notice(old: &[&ClientSecret], new: &ClientSecret, tokens_live_for: Duration, 
             Notice::new(Tone::Warn, "Both secrets are in use: somebody has not changed over yet. Its last use says when and from where.")
         }
         Some(last) if last + tokens_live_for > now => {
-            let then: String = (last + tokens_live_for).to_string().chars().skip(11).take(8).collect();
+            let then = seconds(last + tokens_live_for);
             Notice::new(
                 Tone::Warn,
-                format!("Only the new secret is in use. Tokens that the old one obtained live until {then} UTC: safe to remove then."),
+                format!("Only the new secret is in use. Tokens that the old one obtained live until {then}: safe to remove then."),
             )
         }
         _ => Notice::new(

@@ -194,7 +194,7 @@ fn day(at: &Timestamp) -> String {
     at.to_string().chars().take(10).collect()
 }
 
-fn minute(at: &Timestamp) -> String {
+pub fn minute(at: &Timestamp) -> String {
     at.to_string().chars().skip(11).take(5).collect::<String>() + " UTC"
 }
 
@@ -207,7 +207,8 @@ pub fn short(text: &str, most: usize) -> String {
     kept
 }
 
-fn seconds(at: Timestamp) -> String {
+/// To the second, UTC.
+pub fn seconds(at: Timestamp) -> String {
     let text = at.to_string();
     text.get(11..19).map_or_else(|| text.clone(), |time| format!("{time} UTC"))
 }

@@ -4,13 +4,14 @@ use axum::response::Response;
 
 use super::visit::Visit;
 use crate::authority::error::Error;
-use crate::domain::api_key::{ApiKey, ApiKeyFilter, Grant, NewApiKey, NewOwner, OwnerFilter};
+use crate::domain::api_key::{ApiKey, Grant, NewApiKey, NewOwner, OwnerFilter};
 use crate::domain::permission::HolderKind;
 use crate::domain::portal::Capability;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::credentials::{KEY_COLUMNS, REVOCATION, expiry, key_cells, key_fields, reveal_key, shown_keys};
+use crate::http::pages::credentials::{REVOCATION, expiry, reveal_key};
+use crate::http::pages::lists::{self, Keys};
 use crate::http::pages::rotation::{rotation, rotation_form};
-use crate::http::pages::{Action, Cell, Facts, Fields, Form, Page, Question, Refused, Table};
+use crate::http::pages::{Action, Cell, Facts, Fields, Form, Page, Question, Refused};
 
 /// Which keys a page is about.
 struct Kind {
@@ -47,46 +48,20 @@ pub async fn list_of_members(visit: Visit) -> Result<Response, Refused> {
 
 async fn page(visit: &Visit, kind: &Kind) -> Result<Response, Refused> {
     visit.demand(kind.capability)?;
-    let (authority, organization) = (&visit.app.authority, visit.organization());
-    let (status, filters) = shown_keys(&visit.query, &visit.path(kind.place));
+    let organization = visit.who.session.organization_id;
     let owner = if kind.capability == Capability::ApiKeys { OwnerFilter::Organization } else { OwnerFilter::User };
-    let filter =
-        ApiKeyFilter { owner, user_id: None, organization_id: Some(organization.clone()), status, search: visit.query.owned("search") };
-    let own = visit.who.session.user_id.filter(|_| kind.capability == Capability::OwnKeys);
-    let listed = match own {
-        Some(user) => authority.list_api_keys_of_user(visit.caller(), &user.to_string(), filter, &visit.page_request()).await,
-        None => authority.list_api_keys_of_organization(visit.caller(), &organization, filter, &visit.page_request()).await,
-    };
-    let listed = listed.map_err(|error| visit.refused(error))?;
-    let mut table = Table::new("", &KEY_COLUMNS, "No API key yet.");
-    table.filtered = visit.query.has("status");
-    visit.search(&mut table);
-    table.filters = filters;
-    let shown: Vec<_> = listed.data.iter().map(|key| key.id).collect();
-    let hours = authority.uses_of_api_keys(visit.caller(), &organization, &shown).await.map_err(|error| visit.refused(error))?;
-    for key in &listed.data {
-        table.rows.push(row(visit, key, kind, hours.of_one(&key.id)));
-    }
-    visit.sort(&mut table, kind.place, &["status", "search"]);
-    visit.turn(&mut table, &listed, kind.place, &["status", "search"]);
+    let user = visit.who.session.user_id.filter(|_| kind.capability == Capability::OwnKeys);
+    let table = lists::keys(visit, &Keys { organization, user, owner }, kind.place, "No API key yet.", |key| row(visit, key, kind)).await?;
     let mut page = Page::new(kind.title);
     if kind.creates {
-        let catalogue = authority.grantable(kind.holder).await.map_err(|error| visit.refused(error))?;
-        let latest = authority.latest_expiry(visit.who.session.organization_id).await.map_err(|error| visit.refused(error))?;
-        page.push(Form {
-            title: "New API key".into(),
-            action: visit.path(kind.place),
-            fields: key_fields(&catalogue, latest),
-            button: "Create".into(),
-            open: listed.data.is_empty() && !visit.query.has("status"),
-            ..Form::default()
-        });
+        let form = lists::new_key(visit, kind.holder, organization, visit.path(kind.place)).await?;
+        page.push(Form { open: table.rows.is_empty() && !visit.query.has("status"), ..form });
     }
     page.push(table);
     Ok(visit.render(kind.place, page))
 }
 
-fn row(visit: &Visit, key: &ApiKey, kind: &Kind, hours: Vec<i64>) -> Vec<Cell> {
+fn row(visit: &Visit, key: &ApiKey, kind: &Kind) -> (Cell, Vec<Action>) {
     let name = key.name.as_str();
     let mut actions = Vec::new();
     if key.revoked_at.is_none() {
@@ -95,7 +70,7 @@ fn row(visit: &Visit, key: &ApiKey, kind: &Kind, hours: Vec<i64>) -> Vec<Cell> {
         }
         actions.push(Action::link(visit.path(format!("api_keys/{}/revoke", key.id)), "Revoke", name).last());
     }
-    key_cells(Cell::text(name), key, Some(hours), visit.now(), actions)
+    (Cell::text(name), actions)
 }
 
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {

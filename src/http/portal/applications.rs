@@ -11,8 +11,9 @@ use crate::domain::permission::HolderKind;
 use crate::domain::portal::Capability;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::http::pages::credentials::{SECRET_COLUMNS, application_fields, application_status, reveal_secret, secret_cells, usage};
+use crate::http::pages::lists;
 use crate::http::pages::rotation::{cancellation, removal, rotation, rotation_blocks, rotation_form, successor};
-use crate::http::pages::{Action, Block, Cell, Facts, Fields, Form, Link, Page, Question, Refused, Table, short};
+use crate::http::pages::{Action, Block, Cell, Facts, Fields, Form, Link, Page, Question, Refused, Table};
 
 const PLACE: &str = "applications";
 const MAY: Capability = Capability::Applications;
@@ -21,32 +22,7 @@ const DELETION: &str = "Are you sure you want to delete this application? Its se
 pub async fn list(visit: Visit) -> Result<Response, Refused> {
     visit.demand(MAY)?;
     let authority = &visit.app.authority;
-    let listed =
-        authority.list_applications(visit.caller(), Some(&visit.organization()), visit.query.get("search"), &visit.page_request()).await;
-    let listed = listed.map_err(|error| visit.refused(error))?;
-    let shown: Vec<_> = listed.data.iter().map(|application| application.id).collect();
-    let hours = authority.tokens_of_applications(visit.caller(), &visit.organization(), &shown).await;
-    let hours = hours.map_err(|error| visit.refused(error))?;
-    let columns = ["Name", "Client ID", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created", ""];
-    let mut table = Table::new("", &columns, "No application yet.");
-    for application in &listed.data {
-        let (place, name) = (visit.path(format!("applications/{}", application.id)), application.name.as_str());
-        let rotate = Action::link(format!("{place}#rotate"), "Rotate", name);
-        let delete = Action::link(format!("{place}/delete"), "Delete", name).last();
-        table.rows.push(vec![
-            Cell::link(place, name),
-            Cell::code(application.client_id.to_string()),
-            Cell::text(short(&application.scope.to_string(), 60)),
-            Cell::Time(application.last_used_at, "never"),
-            Cell::Usage(application.usage, Some(hours.of_one(&application.id))),
-            Cell::Chip(application_status(application)),
-            Cell::Time(Some(application.created_at), ""),
-            Cell::Actions(vec![rotate, delete]),
-        ]);
-    }
-    visit.search(&mut table);
-    visit.sort(&mut table, PLACE, &["search"]);
-    visit.turn(&mut table, &listed, PLACE, &["search"]);
+    let table = lists::applications(&visit, &visit.organization(), PLACE, "No application yet.", true).await?;
     let mut page = Page::new("Applications");
     page.push(Form {
         title: "New application".into(),
@@ -54,7 +30,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
         action: visit.path(PLACE),
         fields: application_fields(&authority.grantable(HolderKind::M2m).await.map_err(|error| visit.refused(error))?),
         button: "Save".into(),
-        open: listed.data.is_empty() && !visit.query.has("search"),
+        open: table.rows.is_empty() && !visit.query.has("search"),
         ..Form::default()
     });
     page.push(table);
