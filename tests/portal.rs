@@ -4,10 +4,9 @@ mod fixture;
 use std::time::Duration;
 
 use chancery::domain::brand::{Brand, Logo};
+use fixture::pages::{SAME_ORIGIN, get, post, secret};
 use fixture::{Answer, FORM, ISSUER, Installation, MANAGEMENT_KEY, is_problem};
 use serde_json::{Value, json};
-
-const SAME_ORIGIN: (&str, &str) = ("sec-fetch-site", "same-origin");
 
 async fn link(on: &Installation, body: Value) -> String {
     let made = on.manage("POST", "/portal/generate_link", body).await.expect(201);
@@ -27,20 +26,6 @@ async fn enter(on: &Installation, body: Value) -> String {
         assert!(cookie.contains(attribute), "{cookie}");
     }
     cookie.split(';').next().unwrap().to_owned()
-}
-
-async fn get(on: &Installation, cookie: &str, path: &str) -> Answer {
-    on.send("GET", path, &[("cookie", cookie)], "").await
-}
-
-async fn post(on: &Installation, cookie: &str, path: &str, form: &str) -> Answer {
-    on.send("POST", path, &[("cookie", cookie), FORM, SAME_ORIGIN], form).await
-}
-
-/// What a reveal page shows.
-fn secret(page: &Answer) -> String {
-    assert_eq!((page.status.as_u16(), page.header("cache-control")), (200, "no-store"), "{page:?}");
-    page.text.split("id=\"secret\" data-secret>").nth(1).unwrap().split('<').next().unwrap().to_owned()
 }
 
 #[tokio::test]

@@ -7,13 +7,14 @@ use super::Authority;
 use super::acting::demand_admin;
 use super::caller::Caller;
 use super::error::Error;
+use crate::domain::api_key::ApiKey;
 use crate::domain::application::{Application, access_token_lifetime};
 use crate::domain::id::{ApiKeyId, ApplicationId, ClientSecretId, OrganizationId};
 use crate::domain::management_key::{Power, Reach};
 use crate::domain::resource_server::may_ask_for;
 use crate::domain::timestamp::Timestamp;
 use crate::storage::usage_history::{self, HourOf};
-use crate::storage::{Tx, organizations, resource_servers};
+use crate::storage::{Tx, api_keys, organizations, resource_servers};
 
 const HOURS: usize = 24;
 /// Of how many it is told which of them use the most.
@@ -27,10 +28,10 @@ pub struct TokensOfAll {
 }
 
 /// How a rotation is taken up.
-pub struct RotationUse {
-    /// The uses of each secret since the hour that it began in.
-    pub since: HashMap<ClientSecretId, i64>,
-    /// How long a token of the application may live.
+pub struct RotationUse<Id> {
+    /// The uses of each credential since the hour that it began in.
+    pub since: HashMap<Id, i64>,
+    /// How long a token of it may live.
     pub tokens_live_for: Duration,
 }
 
@@ -162,17 +163,38 @@ impl Authority {
     ///
     /// # Errors
     /// As before.
-    pub async fn rotation_use(&self, caller: &Caller, application: &Application, since: Timestamp) -> Result<RotationUse, Error> {
+    pub async fn rotation_use(
+        &self,
+        caller: &Caller,
+        application: &Application,
+        since: Timestamp,
+    ) -> Result<RotationUse<ClientSecretId>, Error> {
         caller.demand(Power::ApplicationsRead)?;
         let mut tx = self.database.read().await?;
         demand_admin(&mut tx, caller, Some(application.organization_id)).await?;
         let uses = usage_history::of_secrets_since(&mut tx, application.id, since.hour()).await?;
-        let servers = resource_servers::all(&mut tx).await?;
-        let own = application.access_token_ttl;
-        let asked = servers.iter().filter(|server| may_ask_for(application.resources.as_deref(), &server.identifier));
-        let longest = asked.map(|server| access_token_lifetime(own, server.access_token_ttl, server.status_enforcing)).max();
-        let longest = longest.unwrap_or_else(|| access_token_lifetime(own, None, false));
-        Ok(RotationUse { since: uses.into_iter().collect(), tokens_live_for: Duration::from_secs(longest.into()) })
+        let tokens_live_for = longest_lifetime(&mut tx, application.access_token_ttl, application.resources.as_deref()).await?;
+        Ok(RotationUse { since: uses.into_iter().collect(), tokens_live_for })
+    }
+
+    /// The same of an API key that retires, beside what replaces it, where that is there still.
+    ///
+    /// # Errors
+    /// As before.
+    pub async fn key_rotation_use(&self, caller: &Caller, old: &ApiKey) -> Result<Option<(ApiKey, RotationUse<ApiKeyId>)>, Error> {
+        let reach = caller.demand(Power::ApiKeysRead)?;
+        let Some(retirement) = old.life.retirement else { return Ok(None) };
+        let mut tx = self.database.read().await?;
+        demand_admin(&mut tx, caller, Some(old.owner.organization_id())).await?;
+        let new = api_keys::find(&mut tx, reach, &retirement.successor.to_string(), self.clock.now()).await?;
+        let Some(new) = new.map(|stored| stored.key) else { return Ok(None) };
+        let mut since = HashMap::new();
+        for id in [old.id, new.id] {
+            let hours = api_keys::hours_of_use(&mut tx, id, new.created_at.hour() - 1).await?;
+            since.insert(id, hours.iter().map(|hour| hour.uses).sum());
+        }
+        let tokens_live_for = longest_lifetime(&mut tx, None, None).await?;
+        Ok(Some((new, RotationUse { since, tokens_live_for })))
     }
 
     fn series(&self, hours: Vec<(i64, i64)>) -> Vec<i64> {
@@ -184,4 +206,12 @@ impl Authority {
     pub fn api_key_ages(&self, caller: &Caller) -> Vec<(Timestamp, Option<Timestamp>)> {
         self.directory.api_key_ages(caller.reach().organization(), self.clock.now())
     }
+}
+
+/// How long a token may live that somebody obtains, at the most: `own` and `resources` are what is said for him alone.
+async fn longest_lifetime(tx: &mut Tx, own: Option<u32>, resources: Option<&[String]>) -> Result<Duration, Error> {
+    let servers = resource_servers::all(tx).await?;
+    let asked = servers.iter().filter(|server| may_ask_for(resources, &server.identifier));
+    let longest = asked.map(|server| access_token_lifetime(own, server.access_token_ttl, server.status_enforcing)).max();
+    Ok(Duration::from_secs(longest.unwrap_or_else(|| access_token_lifetime(own, None, false)).into()))
 }

@@ -71,8 +71,8 @@ pub fn router(app: &Arc<App>) -> Public {
     let path = Url::parse(issuer).map_or(String::new(), |url| url.path().trim_end_matches('/').to_owned());
     let routes = reference::serve(oauth::routes(&path).merge(api::routes()), issuer)
         .merge(status::router())
-        .merge(portal::routes(&app.authority.deployment))
-        .merge(console::routes(&path, &app.authority.deployment.issuer))
+        .merge(portal::routes(app))
+        .merge(console::routes(&path, app))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz));
     let routes = if path.is_empty() { routes } else { routes.clone().nest(&path, routes) };

@@ -108,6 +108,35 @@ await page.getByRole("button", { name: "Leave" }).click();
 await text(page, "This session is over.");
 assert.equal((await page.goto("/portal/applications")).status(), 403);
 
+// One's own keys, and, to look after them, the members'.
+const grace = await manage("POST", "/user_management/users", { email: "grace@example.com", first_name: "Grace" });
+await manage("POST", "/user_management/organization_memberships", { user_id: grace.id, organization_id: acme.id, role_slug: "member" });
+await manage("POST", `/user_management/users/${grace.id}/api_keys`, { name: "Grace's", organization_id: acme.id });
+const scopes = ["widgets:user-api-keys:manage-self", "widgets:user-api-keys:manage-all"];
+const widget = await manage("POST", "/widgets/token", { organization_id: acme.id, user_id: ada.id, scopes });
+await page.goto(`${base}/portal/${widget.token}`);
+await page.getByRole("button", { name: "Continue" }).click();
+await page.waitForURL("**/portal/own_keys");
+await look(page, "portal-own-keys-empty");
+await page.getByRole("textbox", { name: "Name" }).fill("Ada's own");
+await page.getByRole("button", { name: "Create", exact: true }).click();
+await text(page, "Copy your API key now — it will not be shown again");
+assert.equal((await valid(await page.textContent("#secret"))).owner.id, ada.id);
+await page.getByRole("button", { name: "Copy", exact: true }).click();
+await page.getByRole("link", { name: "I have stored it" }).click();
+await text(page, "Ada's own");
+assert.equal(await page.getByText("Grace's").count(), 0);
+await look(page, "portal-own-keys");
+await page.getByRole("link", { name: "Members' API Keys" }).click();
+await text(page, "Grace's");
+assert.equal(await page.getByRole("link", { name: "Rotate Grace's" }).count(), 0, "whoever looks after them gets none of them");
+await look(page, "portal-members-keys");
+await page.getByRole("link", { name: "Revoke Grace's" }).click();
+await page.getByRole("button", { name: "Revoke" }).click();
+await text(page, "Revoked.");
+await page.getByRole("link", { name: "Revoked / Expired" }).click();
+await text(page, "Grace's");
+
 // Without a script.
 const third = (await manage("POST", "/portal/generate_link", { organization: acme.id })).link;
 const plain = await open({ javaScriptEnabled: false });

@@ -40,10 +40,18 @@ const watch = (page) => {
 
 // Nothing serious for who cannot see it, nothing wider than a phone, and a picture of it.
 export const look = async (page, name) => {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const bad = violations.filter((violation) => ["serious", "critical"].includes(violation.impact));
-  for (const violation of bad) problems.push(`${name}: ${violation.id}: ${violation.nodes.map((node) => node.html).join(" | ").slice(0, 400)}`);
+  const judge = async (builder, how) => {
+    const { violations } = await builder.analyze();
+    const bad = violations.filter((violation) => ["serious", "critical"].includes(violation.impact));
+    for (const violation of bad) problems.push(`${name}${how}: ${violation.id}: ${violation.nodes.map((node) => node.html).join(" | ").slice(0, 400)}`);
+  };
+  await judge(new AxeBuilder({ page }), "");
   await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
+  // In the dark only the colours are others.
+  await page.emulateMedia({ colorScheme: "dark" });
+  await judge(new AxeBuilder({ page }).withRules(["color-contrast"]), " in the dark");
+  await page.screenshot({ path: `${shots}/${name}-dark.png`, fullPage: true });
+  await page.emulateMedia({ colorScheme: "light" });
   const before = page.viewportSize();
   await page.setViewportSize({ width: 360, height: 740 });
   const width = await page.evaluate(() => document.documentElement.scrollWidth);

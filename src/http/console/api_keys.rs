@@ -3,6 +3,7 @@ use axum::extract::Path;
 use axum::response::Response;
 
 use super::organizations;
+use super::overview::by_hour;
 use super::visit::Visit;
 use crate::domain::api_key::{ApiKey, ApiKeyChange, Grant, NewApiKey, NewOwner, OwnerFilter};
 use crate::domain::credential::Secret;
@@ -12,7 +13,7 @@ use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::domain::timestamp::Timestamp;
 use crate::http::pages::credentials::{REVOCATION, expiry, key_status, reveal_key, usage};
 use crate::http::pages::lists::{self, Keys};
-use crate::http::pages::rotation::{rotation, rotation_form};
+use crate::http::pages::rotation::{key_rotation_blocks, rotation};
 use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused};
 
 const WRITE: Power = Power::ApiKeysWrite;
@@ -104,8 +105,15 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     let mut page = Page::new(key.name.as_str());
     page.trail.extend(organizations::trail(&visit, organization, "/api_keys").await);
     page.push(facts(&key, visit.now()));
+    if key.revoked_at.is_none() {
+        let rotation = visit.app.authority.key_rotation_use(visit.caller(), &key).await.map_err(|error| visit.refused(error))?;
+        page.blocks.extend(rotation.into_iter().flat_map(|(new, used)| key_rotation_blocks(&key, &new, &used, visit.now())));
+    }
+    let hours = visit.app.authority.uses_of_api_keys(visit.caller(), &organization.to_string(), &[key.id]).await;
+    let hours = hours.map_err(|error| visit.refused(error))?.of_one(&key.id);
+    page.blocks.push(by_hour("Uses in the last 24 hours", "Uses", &hours, visit.now()));
     if visit.may(WRITE) && key.revoked_at.is_none() {
-        page.push(rotation_form(visit.path(format!("api_keys/{}/rotate", key.id))));
+        page.push(lists::key_rotation(&visit, &key).await?);
         let description = key.description.clone().unwrap_or_default();
         page.push(Form {
             title: "Change name and description".into(),
@@ -131,7 +139,6 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
 }
 
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let visit = visit.having_seen(&fields);
     let change = ApiKeyChange {
         name: Some(Name::parse("name", fields.text("name")).map_err(|error| visit.refused(error))?),
         description: Some(parse_optional("description", fields.get("description"), MAX_DESCRIPTION).map_err(|error| visit.refused(error))?),
@@ -149,7 +156,6 @@ async fn ending(visit: &Visit, key: &ApiKey) -> Result<Field, Refused> {
 }
 
 pub async fn expire(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let visit = visit.having_seen(&fields);
     let at = match fields.get("expires") {
         Some(NOW) => Some(visit.now()),
         _ => {
@@ -163,7 +169,7 @@ pub async fn expire(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
 }
 
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let rotation = rotation(&fields).map_err(|error| visit.refused(error))?;
+    let rotation = rotation(&fields, visit.now()).map_err(|error| visit.refused(error))?;
     let (rotated, _) =
         visit.change(("api_key.rotate", WRITE), Some(&id), async |change| change.rotate_api_key(&id, rotation).await).await?;
     Ok(reveal(&visit, &rotated.revealed.key, &rotated.revealed.plain, true))

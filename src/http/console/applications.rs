@@ -4,6 +4,8 @@ use axum::response::Response;
 
 use super::client_secrets;
 use super::organizations;
+use super::overview::by_hour;
+use super::resource_servers;
 use super::token_quotas;
 use super::visit::Visit;
 use crate::authority::token_quotas::QuotaOf;
@@ -100,8 +102,12 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
         page.blocks.extend(blocks.filter(|block| writes || !matches!(block, Block::Actions(_))));
     }
     page.push(client_secrets::table(&visit, &id, &secrets, now));
+    let organization = application.organization_id.to_string();
+    let hours = authority.tokens_of_applications(visit.caller(), &organization, &[application.id]).await;
+    let hours = hours.map_err(|error| visit.refused(error))?.of_one(&application.id);
+    page.blocks.push(by_hour("Tokens in the last 24 hours", "Tokens", &hours, now));
     if visit.may(WRITE) {
-        page.push(rotation_form(visit.path(format!("applications/{id}/rotate"))));
+        page.push(rotation_form(visit.path(format!("applications/{id}/rotate")), Field::end_of_successor(None, "Never")));
         page.push(Form {
             title: "Add a secret".into(),
             about: "Beside those there are, which go on working: up to five at a time.".into(),
@@ -122,17 +128,9 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                 Field::description(application.description.clone(), ""),
                 permission_checks(&catalogue, &held),
                 Field::filled("access_token_ttl", "Lifetime of its tokens, seconds", ttl, "300").of_kind(Kind::Number(60, 86_400)),
-                Field::Text {
-                    name: "resources",
-                    label: "Resource servers",
-                    value: application.resources.clone().unwrap_or_default().join(" "),
-                    placeholder: "https://api.example.com",
-                    required: false,
-                    hint: "Their identifiers, with spaces between them; any where nothing is said.",
-                    kind: Kind::Any,
-                },
             ]
             .into_iter()
+            .chain(resource_servers::chosen(&visit, application.resources.as_deref().unwrap_or_default()).await?)
             .chain(METHODS.map(|(name, label, method)| Field::Tick {
                 name,
                 label,
@@ -182,9 +180,8 @@ fn facts(application: &Application) -> Facts {
 }
 
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let visit = visit.having_seen(&fields);
     let refused = |error: FieldError| visit.refused(error);
-    let resources: Vec<_> = fields.text("resources").split_whitespace().map(str::to_owned).collect();
+    let resources = fields.all("resources");
     let methods: Vec<_> = METHODS.into_iter().filter(|(name, _, _)| fields.has(name)).map(|(_, _, method)| method).collect();
     if methods.is_empty() {
         return Err(refused(FieldError::new(

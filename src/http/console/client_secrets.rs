@@ -53,7 +53,7 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
 
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     let application = find(&visit, &id).await?;
-    let rotation = rotation(&fields).map_err(|error| visit.refused(error))?;
+    let rotation = rotation(&fields, visit.now()).map_err(|error| visit.refused(error))?;
     let rotate = ("connect_application_secret.rotate", WRITE);
     let (rotated, _) = visit.change(rotate, Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
     Ok(reveal(&visit, &application, &rotated.revealed, true))

@@ -55,6 +55,13 @@ pub async fn sign_in_page(State(app): State<Arc<App>>, uri: Uri) -> Response {
     Frame::bare(&base(&app)).render(&sign_in_form(&app, notice))
 }
 
+const TOO_MANY: &str = "Too many failed attempts from this address: wait a moment.";
+
+/// For whoever has guessed too often.
+pub fn impatient(app: &App) -> Refused {
+    Refused::new(app, StatusCode::TOO_MANY_REQUESTS, "Not now", TOO_MANY)
+}
+
 /// Whoever guesses is slowed down by where he comes from; a right key is never held up (case 264).
 pub async fn sign_in(
     State(app): State<Arc<App>>,
@@ -77,7 +84,7 @@ pub async fn sign_in(
     let (status, text) = if app.throttle.admits_failure(source) {
         (StatusCode::FORBIDDEN, "This is no management key.")
     } else {
-        (StatusCode::TOO_MANY_REQUESTS, "Too many failed attempts from this address: wait a moment.")
+        (StatusCode::TOO_MANY_REQUESTS, TOO_MANY)
     };
     Ok((status, Frame::bare(&base(&app)).render(&sign_in_form(&app, Some(text)))).into_response())
 }

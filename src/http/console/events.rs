@@ -1,18 +1,32 @@
 //! Events: what happened, by whom, and what came of it.
+use std::time::Duration;
+
 use axum::extract::Path;
 use axum::response::Response;
 
 use super::organizations;
 use super::visit::Visit;
 use crate::domain::event::{Event, EventFilter};
+use crate::domain::text::FieldError;
+use crate::domain::timestamp::Timestamp;
 use crate::http::pages::{Cell, Page, Refused, Table, short};
 
-const KEPT: [&str; 2] = ["search", "organization_id"];
+const KEPT: [&str; 4] = ["search", "organization_id", "from", "until"];
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The midnight a day begins with, UTC.
+fn midnight(visit: &Visit, name: &'static str) -> Result<Option<Timestamp>, Refused> {
+    let Some(day) = visit.query.get(name) else { return Ok(None) };
+    let wrong = || visit.refused(FieldError::new("invalid_value", name, format!("{name} takes a day, as in 2026-11-21")));
+    Timestamp::parse(&format!("{day}T00:00:00Z")).map(Some).ok_or_else(wrong)
+}
 
 fn table(visit: &Visit, events: &[Event]) -> Table {
-    let mut table = Table::new("", &["When", "Event", "By", "Through", "About"], "Nothing has happened yet.");
+    let mut table = Table::new("", &["When", "Event", "By", "Through", "About", "Details"], "Nothing has happened yet.");
     table.searches = "Event names";
     visit.search(&mut table);
+    table.days = Some((visit.query.text("from").to_owned(), visit.query.text("until").to_owned()));
+    table.filtered |= visit.query.has("from") || visit.query.has("until");
     for event in events {
         let actor = &event.context.actor;
         let subject = serde_json::from_str::<serde_json::Value>(event.data.get()).unwrap_or_default();
@@ -24,6 +38,7 @@ fn table(visit: &Visit, events: &[Event]) -> Table {
             Cell::text(actor.name.clone().unwrap_or_else(|| actor.id.clone())),
             Cell::text(actor.source.clone()),
             Cell::text(short(&about.unwrap_or_default(), 80)),
+            Cell::Details("Show", serde_json::to_value(event).map_or_else(|_| String::new(), |event| format!("{event:#}"))),
         ]);
     }
     table
@@ -31,7 +46,8 @@ fn table(visit: &Visit, events: &[Event]) -> Table {
 
 async fn found(visit: &Visit, organization_id: Option<String>, place: &str) -> Result<Table, Refused> {
     let events = visit.query.text("search").split([' ', ',']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    let filter = EventFilter { events, organization_id, ..EventFilter::default() };
+    let (from, to) = (midnight(visit, "from")?, midnight(visit, "until")?.map(|last| last + DAY));
+    let filter = EventFilter { events, organization_id, from, to };
     let listed = visit.app.authority.list_events(visit.caller(), &filter, &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
     let mut table = table(visit, &listed.data);

@@ -16,7 +16,7 @@ use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Kind, 
 
 const KEYS: Power = Power::ApiKeysWrite;
 
-async fn find(visit: &Visit, id: &str) -> Result<Membership, Refused> {
+pub async fn find(visit: &Visit, id: &str) -> Result<Membership, Refused> {
     visit.app.authority.find_membership(visit.caller(), id).await.map_err(|error| visit.refused(error))
 }
 
@@ -44,18 +44,14 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             about: "In every organization he belongs to.".into(),
             action: visit.path(format!("members/{id}")),
             fields: vec![
-                Field::Text {
-                    name: "email",
-                    label: "Email",
-                    value: user.email.as_str().to_owned(),
-                    placeholder: "",
-                    required: true,
-                    hint: "",
-                    kind: Kind::Email,
-                },
+                Field::required("email", "Email", "", "").with(user.email.as_str()).of_kind(Kind::Email),
                 filled("first_name", "First name", &user.first_name),
                 filled("last_name", "Last name", &user.last_name),
+                filled("name", "Shown as", &user.name),
+                filled("locale", "Locale", &user.locale),
                 filled("external_id", "External ID", &user.external_id),
+                Field::metadata(&user.metadata),
+                Field::Tick { name: "email_verified", label: "The address is verified", on: user.email_verified },
             ],
             button: "Save".into(),
             version: Some(user.version),
@@ -67,6 +63,10 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     }
     if visit.may(WRITE) {
         let mut actions = actions(&visit, &membership);
+        if visit.may(Power::ApiKeysWrite) {
+            let place = visit.path(format!("members/{id}/portal_links/revoke"));
+            actions.push(Action::post(place, "Revoke portal links", &user.display_name()).dangerous());
+        }
         actions.push(Action::link(visit.path(format!("members/{id}/delete")), "Remove", &user.display_name()).last());
         if visit.may(Power::UsersWrite) && visit.caller().demand_installation().is_ok() {
             let place = visit.path(format!("users/{}/delete", user.id));
@@ -90,18 +90,24 @@ async fn keys(visit: &Visit, membership: &Membership, page: &mut Page) -> Result
 }
 
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let visit = visit.having_seen(&fields);
     let refused = |error: FieldError| visit.refused(error);
     let text = |name: &'static str, most: usize| parse_optional(name, fields.get(name), most).map_err(refused).map(Some);
-    let user = find(&visit, &id).await?.user_id.to_string();
+    let user = find(&visit, &id).await?.user;
+    let verified = fields.has("email_verified");
     let change = UserChange {
         email: Some(Email::parse(fields.text("email")).map_err(refused)?),
+        // Unless somebody says so, another address is not verified because the one before was.
+        email_verified: (verified != user.email_verified).then_some(verified),
         first_name: text("first_name", MAX_NAME)?,
         last_name: text("last_name", MAX_NAME)?,
+        name: text("name", MAX_NAME)?,
+        locale: text("locale", MAX_NAME)?,
         external_id: text("external_id", MAX_EXTERNAL_ID)?,
+        metadata: Some(fields.metadata().map_err(refused)?),
         ..UserChange::default()
     };
     let update = ("user.update", Power::UsersWrite);
+    let user = user.id.to_string();
     visit.change(update, Some(&user), async |begun| begun.change_user(&user, change).await).await?;
     Ok(visit.done(format!("members/{id}"), "saved", None))
 }

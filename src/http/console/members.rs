@@ -8,7 +8,6 @@ use crate::authority::change::Change;
 use crate::authority::error::Error;
 use crate::domain::management_key::Power;
 use crate::domain::membership::{Membership, MembershipFilter, MembershipStatus, NewMembership, Role};
-use crate::domain::metadata::Metadata;
 use crate::domain::page::{Order, PageRequest, SortKey};
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, MAX_NAME, parse_optional};
 use crate::domain::user::{Email, NewUser, User};
@@ -115,10 +114,10 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
         email_verified: false,
         first_name: text("first_name", MAX_NAME)?,
         last_name: text("last_name", MAX_NAME)?,
-        name: None,
-        locale: None,
+        name: text("name", MAX_NAME)?,
+        locale: text("locale", MAX_NAME)?,
         external_id: text("external_id", MAX_EXTERNAL_ID)?,
-        metadata: Metadata::default(),
+        metadata: fields.metadata().map_err(refused)?,
     };
     let join = async |change: &mut Change| {
         let user = match known {

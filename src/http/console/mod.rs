@@ -33,7 +33,7 @@ use axum::routing::{get, post};
 use super::App;
 use super::pages::{assets, guarded};
 
-pub fn routes(base: &str, issuer: &str) -> Router<Arc<App>> {
+pub fn routes(base: &str, app: &Arc<App>) -> Router<Arc<App>> {
     let home = format!("{base}/console");
     let pages = Router::new()
         .route("/console", get(overview::overview))
@@ -53,6 +53,7 @@ pub fn routes(base: &str, issuer: &str) -> Router<Arc<App>> {
         .route("/console/members/{id}/api_keys", post(member::create_key))
         .route("/console/members/{id}/delete", get(member::confirm_removal).post(member::remove))
         .route("/console/members/{id}/deactivate", get(member::confirm_deactivation).post(member::deactivate))
+        .route("/console/members/{id}/portal_links/revoke", post(portal_links::revoke))
         .route("/console/members/{id}/{what}", post(members::change))
         .route("/console/organizations/{id}/usage", get(usage::show))
         .route("/console/organizations/{id}/settings", get(settings::show).post(settings::update))
@@ -105,5 +106,5 @@ pub fn routes(base: &str, issuer: &str) -> Router<Arc<App>> {
         .route("/console/sessions", get(sessions::list))
         .route("/console/sessions/{id}/end", post(sessions::end))
         .route("/", get(async move || Redirect::to(&home)));
-    guarded(pages, &[], issuer).merge(assets("console"))
+    guarded(pages, &[], app).merge(assets("console"))
 }

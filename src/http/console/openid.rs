@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 
-use super::door::page_of_console;
+use super::door::{impatient, page_of_console};
 use super::visit::Visit;
 use crate::authority::console::Operator;
 use crate::authority::openid::{Authorization, PATIENCE, SignInError, Unproven};
@@ -73,8 +73,7 @@ pub async fn callback(
     uri: Uri,
 ) -> Result<Response, Refused> {
     if !app.throttle.admits_failure(sender.source) {
-        let text = "Too many attempts from this address: wait a moment.";
-        return Err(Refused::new(&app, StatusCode::TOO_MANY_REQUESTS, "Not now", text));
+        return Err(impatient(&app));
     }
     let query = Fields::of_query(uri.query());
     if let Some(code) = query.get("error") {

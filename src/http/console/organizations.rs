@@ -7,8 +7,8 @@ use super::visit::Visit;
 use crate::authority::error::Error;
 use crate::domain::id::OrganizationId;
 use crate::domain::management_key::Power;
-use crate::domain::metadata::Metadata;
 use crate::domain::organization::{NewOrganization, Organization, OrganizationChange, OrganizationStatus};
+use crate::domain::page::{Order, PageRequest, SortKey};
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, Name, parse_optional};
 use crate::http::pages::{Block, Cell, Chip, Facts, Field, Fields, Form, Link, Notice, Page, Question, Refused, Table, Tone};
 
@@ -61,11 +61,22 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     Ok(visit.render("organizations", page))
 }
 
+/// The newest, by id, for a field that one is written in.
+pub async fn named(visit: &Visit) -> Result<Vec<(String, String)>, Refused> {
+    if !visit.may(Power::OrganizationsRead) {
+        return Ok(Vec::new());
+    }
+    let newest = PageRequest { limit: 100, by: SortKey::Created, order: Order::Descending, cursor: None };
+    let listed = visit.app.authority.list_organizations(visit.caller(), None, &newest).await;
+    let listed = listed.map_err(|error| visit.refused(error))?.data.into_iter();
+    Ok(listed.map(|organization| (organization.id.to_string(), organization.name.as_str().to_owned())).collect())
+}
+
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
     let new = NewOrganization {
         name: Name::parse("name", fields.text("name")).map_err(|error| visit.refused(error))?,
         external_id: parse_optional("external_id", fields.get("external_id"), MAX_EXTERNAL_ID).map_err(|error| visit.refused(error))?,
-        metadata: Metadata::default(),
+        metadata: fields.metadata().map_err(|error| visit.refused(error))?,
     };
     let (organization, _) = visit.change(CREATE, None, async |change| change.register_organization(new).await).await?;
     Ok(visit.done(format!("organizations/{}", organization.id), "made", None))
@@ -150,8 +161,8 @@ fn head(visit: &Visit, id: OrganizationId, name: &str, part: &str) -> Page {
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     let name = Name::parse("name", fields.text("name")).map_err(|error| visit.refused(error))?;
     let external_id = parse_optional("external_id", fields.get("external_id"), MAX_EXTERNAL_ID).map_err(|error| visit.refused(error))?;
-    let visit = visit.having_seen(&fields);
-    let change = OrganizationChange { name: Some(name), external_id: Some(external_id), metadata: None };
+    let metadata = fields.metadata().map_err(|error| visit.refused(error))?;
+    let change = OrganizationChange { name: Some(name), external_id: Some(external_id), metadata: Some(metadata) };
     visit.change(UPDATE, Some(&id), async |begun| begun.change_organization(&id, change).await).await?;
     Ok(visit.done(format!("organizations/{id}/settings"), "saved", None))
 }

@@ -25,7 +25,7 @@ pub async fn overview(visit: Visit) -> Result<Response, Refused> {
     page.push(health(&visit));
     if visit.may(Power::ApplicationsRead) {
         let tokens = authority.tokens_of_all(visit.caller()).await.map_err(|error| visit.refused(error))?;
-        page.blocks.push(by_hour("Tokens in the last 24 hours", &tokens.by_hour, visit.now()));
+        page.blocks.push(by_hour("Tokens in the last 24 hours", "Tokens", &tokens.by_hour, visit.now()));
         if !tokens.most.is_empty() {
             let mut table = Table::new("By organization", &["Organization", "Tokens in 24 hours", "By the hour"], "");
             for (organization, name, hours) in tokens.most {
@@ -74,12 +74,12 @@ fn health(visit: &Visit) -> Facts {
 }
 
 /// The last of them is the running hour.
-pub fn by_hour(title: &str, counts: &[i64], now: Timestamp) -> Block {
+pub fn by_hour(title: &str, what: &'static str, counts: &[i64], now: Timestamp) -> Block {
     let first = now.hour() + 1 - i64::try_from(counts.len()).unwrap_or(0);
     let label = |at: usize| Timestamp::from_hour(first + i64::try_from(at).unwrap_or(0)).to_string().get(11..16).unwrap_or("").to_owned();
     let chart: Vec<_> = counts.iter().enumerate().map(|(at, value)| Bar { label: label(at), value: *value, class: "plain" }).collect();
     let svg = columns(&chart);
-    picture(title, "Hour, UTC", "Tokens", &chart, svg)
+    picture(title, "Hour, UTC", what, &chart, svg)
 }
 
 fn picture(title: &str, what: &'static str, how_many: &'static str, chart: &[Bar], svg: String) -> Block {

@@ -3,6 +3,7 @@ use axum::extract::Path;
 use axum::response::Response;
 
 use super::presets;
+use super::resource_servers;
 use super::visit::Visit;
 use crate::authority::error::Error;
 use crate::domain::management_key::Power;
@@ -41,7 +42,8 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
                     "Only for the resource server",
                     "https://api.example.com",
                     "Its identifier; any where nothing is said.",
-                ),
+                )
+                .suggesting(resource_servers::named(&visit).await?),
             ]
             .into_iter()
             .chain(kinds(&HolderKind::ALL))
@@ -116,7 +118,6 @@ fn chosen_kinds(fields: &Fields) -> Result<Vec<HolderKind>, FieldError> {
 }
 
 pub async fn update(visit: Visit, Path(slug): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let visit = visit.having_seen(&fields);
     let refused = |error: FieldError| visit.refused(error);
     let change = PermissionChange {
         name: Some(Name::parse("name", fields.text("name")).map_err(refused)?),

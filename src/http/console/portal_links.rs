@@ -2,11 +2,12 @@
 use axum::extract::Path;
 use axum::response::Response;
 
+use super::member;
 use super::visit::Visit;
 use crate::authority::portal::operation;
-use crate::domain::portal::{Capability, NewPortalSession};
+use crate::domain::portal::{Capability, NewPortalSession, parse_return_url};
 use crate::domain::text::FieldError;
-use crate::http::pages::{Field, Fields, Form, Page, Refused, Reveal};
+use crate::http::pages::{Field, Fields, Form, Kind, Page, Refused, Reveal};
 
 /// What a link can be for.
 const GRANTS: [(&str, &str, Capability); 4] = [
@@ -21,11 +22,12 @@ pub fn form(visit: &Visit, organization: &str, users: Vec<(String, String)>) -> 
     let users = [(String::new(), "whoever opens it".to_owned())].into_iter().chain(users).collect();
     let user = Field::Choice { name: "user", label: "For", options: users, chosen: String::new(), hint: String::new() };
     let grants = GRANTS.into_iter().map(|(name, label, capability)| Field::Tick { name, label, on: capability == Capability::ApiKeys });
+    let back = Field::text("return_url", "Leads back to", "https://app.example.com/settings", "").of_kind(Kind::Url);
     Form {
         title: "Portal link".into(),
         about: "Opens the organization's own pages, once, within five minutes, and for half an hour. Your product makes such links itself: POST /portal/generate_link.".into(),
         action: visit.path(format!("organizations/{organization}/portal_link")),
-        fields: [user].into_iter().chain(grants).collect(),
+        fields: [user].into_iter().chain(grants).chain([back]).collect(),
         button: "Make a link".into(),
         ..Form::default()
     }
@@ -37,8 +39,9 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     let Some(first) = capabilities.first().copied() else {
         return Err(visit.refused(FieldError::new("required", "capabilities", "choose at least one thing the link is for")));
     };
+    let return_url = fields.get("return_url").map(parse_return_url).transpose().map_err(|error| visit.refused(error))?;
     let create = operation("portal_session.create", first);
-    let new = NewPortalSession { organization: id.clone(), user: fields.owned("user"), capabilities, return_url: None };
+    let new = NewPortalSession { organization: id.clone(), user: fields.owned("user"), capabilities, return_url };
     let made = visit.change((create.name, create.power), Some(&id), async |change| change.create_portal_link(new).await).await?;
     let ((_, secret), _) = made;
     let link = format!("{}/portal/{}", visit.app.authority.deployment.issuer, secret.expose());
@@ -55,4 +58,15 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
         done: visit.path(format!("organizations/{id}/members")),
     });
     Ok(visit.render("organizations", page))
+}
+
+/// Ends a member's links, and the sessions they opened.
+pub async fn revoke(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let membership = member::find(&visit, &id).await?;
+    let (organization, user) = (membership.organization_id.to_string(), membership.user_id.to_string());
+    let revoke = operation("portal_session.revoke", Capability::ApiKeys);
+    visit
+        .change((revoke.name, revoke.power), Some(&organization), async |change| change.revoke_portal_links(&organization, &user).await)
+        .await?;
+    Ok(visit.done(format!("members/{id}"), "revoked", None))
 }

@@ -96,7 +96,6 @@ pub async fn show(visit: Visit, Path(slug): Path<String>) -> Result<Response, Re
 }
 
 pub async fn update(visit: Visit, Path(slug): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let visit = visit.having_seen(&fields);
     let refused = |error: FieldError| visit.refused(error);
     let change = PresetChange {
         name: Some(Name::parse("name", fields.text("name")).map_err(refused)?),

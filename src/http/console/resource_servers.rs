@@ -6,9 +6,10 @@ use chancery_verifier::{Algorithm, TokenType};
 use super::visit::Visit;
 use crate::domain::application::check_access_token_ttl;
 use crate::domain::management_key::Power;
+use crate::domain::page::{Order, PageRequest, SortKey};
 use crate::domain::resource_server::{NewResourceServer, PRESETS, ResourceServer, ResourceServerChange, check_claims, parse_identifier};
 use crate::domain::text::{FieldError, Name};
-use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Table};
+use crate::http::pages::{Action, Block, Cell, Checks, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Table};
 
 const WRITE: Power = Power::ResourceServersWrite;
 const ALGORITHMS: [(&str, &str); 4] =
@@ -64,6 +65,30 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     Ok(visit.render("resource_servers", page))
 }
 
+/// The newest, by identifier, for a field that one is written in.
+pub async fn named(visit: &Visit) -> Result<Vec<(String, String)>, Refused> {
+    if !visit.may(Power::ResourceServersRead) {
+        return Ok(Vec::new());
+    }
+    let newest = PageRequest { limit: 100, by: SortKey::Created, order: Order::Descending, cursor: None };
+    let listed = visit.app.authority.list_resource_servers(visit.caller(), &newest).await;
+    let listed = listed.map_err(|error| visit.refused(error))?.data.into_iter();
+    Ok(listed.map(|server| (server.identifier, server.name.as_str().to_owned())).collect())
+}
+
+/// Which of them an application may ask for; nothing where there is none to choose.
+pub async fn chosen(visit: &Visit, on: &[String]) -> Result<Option<Field>, Refused> {
+    let mut known = named(visit).await?;
+    let others: Vec<_> = on.iter().filter(|asked| known.iter().all(|(identifier, _)| identifier != *asked)).cloned().collect();
+    known.extend(others.into_iter().map(|identifier| (identifier, String::new())));
+    if known.is_empty() {
+        return Ok(None);
+    }
+    let boxes = known.into_iter().map(|(identifier, text)| (identifier.clone(), text, on.contains(&identifier))).collect();
+    let groups = vec![Checks { title: String::new(), boxes }];
+    Ok(Some(Field::Checks { name: "resources", label: "Resource servers: any where none is chosen", presets: Vec::new(), groups }))
+}
+
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
     let refused = |error: FieldError| visit.refused(error);
     let preset = fields.chosen("preset", &PRESETS.each_ref().map(|preset| (preset.name, preset))).map_err(refused)?.unwrap_or(&PRESETS[0]);
@@ -116,7 +141,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                 Field::filled("access_token_ttl", "Lifetime of its tokens, seconds", ttl, "300").of_kind(Kind::Number(60, 86_400)),
                 Field::Tick { name: "default", label: "Clients that name no resource get tokens for it", on: server.default },
                 Field::Tick { name: "status_enforcing", label: "It follows revocations", on: server.status_enforcing },
-                Field::Text {
+                Field::Lines {
                     name: "claims",
                     label: "Further claims of its tokens",
                     value: if server.claims.is_empty() {
@@ -124,10 +149,8 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                     } else {
                         serde_json::Value::from(server.claims.clone()).to_string()
                     },
-                    placeholder: "{\"tier\":\"gold\"}",
-                    required: false,
+                    placeholder: "{ \"tier\": \"gold\" }",
                     hint: "A JSON object.",
-                    kind: Kind::Any,
                 },
             ],
             button: "Save".into(),
@@ -141,13 +164,11 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
 }
 
 fn claims(fields: &Fields) -> Result<serde_json::Map<String, serde_json::Value>, FieldError> {
-    let Some(text) = fields.get("claims") else { return Ok(serde_json::Map::new()) };
-    let claims = serde_json::from_str(text).map_err(|_json| FieldError::new("invalid_value", "claims", "claims takes a JSON object"))?;
+    let claims = fields.json("claims", "a JSON object")?.unwrap_or_default();
     check_claims(&claims).map(|()| claims)
 }
 
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let visit = visit.having_seen(&fields);
     let refused = |error: FieldError| visit.refused(error);
     let seconds = fields.get("access_token_ttl").map(|text| text.parse::<u32>().unwrap_or(0));
     let status_enforcing = fields.has("status_enforcing");

@@ -35,9 +35,13 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     if visit.may(Power::OrganizationsWrite) {
         let external_id = organization.external_id.clone().unwrap_or_default();
         page.push(Form {
-            title: "Change name and external ID".into(),
+            title: "Change name, external ID and metadata".into(),
             action: visit.path(format!("organizations/{id}")),
-            fields: vec![Field::name(organization.name.as_str(), ""), Field::filled("external_id", "External ID", external_id, "")],
+            fields: vec![
+                Field::name(organization.name.as_str(), ""),
+                Field::filled("external_id", "External ID", external_id, ""),
+                Field::metadata(&organization.metadata),
+            ],
             button: "Save".into(),
             version: Some(organization.version),
             ..Form::default()
@@ -127,14 +131,12 @@ pub async fn show_of_installation(visit: Visit) -> Result<Response, Refused> {
 }
 
 pub async fn update_of_installation(visit: Visit, fields: Fields) -> Result<Response, Refused> {
-    let visit = visit.having_seen(&fields);
     let change = settings_change(&fields).map_err(|error| visit.refused(error))?;
     visit.change(UPDATE, None, async |begun| begun.change_settings(None, change).await).await?;
     Ok(visit.done("settings", "saved", None))
 }
 
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let visit = visit.having_seen(&fields);
     let change = settings_change(&fields).map_err(|error| visit.refused(error))?;
     visit.change(UPDATE, Some(&id), async |begun| begun.change_settings(Some(&id), change).await).await?;
     Ok(visit.done(format!("organizations/{id}/settings"), "saved", None))

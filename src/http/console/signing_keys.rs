@@ -1,5 +1,5 @@
 //! Signing keys, with their timeline: published, signing, still trusted, gone (K10 to K12).
-use axum::extract::Path;
+use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 
 use super::visit::Visit;
@@ -8,7 +8,7 @@ use crate::domain::management_key::Power;
 use crate::domain::signing_key::{KeyLine, KeyState, SigningKey};
 use crate::domain::timestamp::Timestamp;
 use crate::http::pages::{
-    Action, Block, Cell, Chip, Facts, Fields, Notice, Page, Question, Refused, Stretch, Table, Tone, short, timeline,
+    Action, Block, Cell, Chip, Facts, Field, Fields, Notice, Page, Question, Refused, Stretch, Table, Tone, short, timeline,
 };
 
 const WRITE: Power = Power::SigningKeysWrite;
@@ -89,7 +89,11 @@ pub async fn confirm_rotation(visit: Visit) -> Result<Response, Refused> {
     let question = Question {
         title: format!("Rotate the {} key?", line.alg),
         text: "The published successor signs from now on. Tokens of the key before stay good: it leaves the key set after the last of them.",
-        facts: Facts::default(),
+        asks: vec![Field::Tick {
+            name: "force",
+            label: "Also where verifiers that keep the key set may not have the successor yet",
+            on: false,
+        }],
         action: visit.path(format!("signing_keys/rotate?alg={}&purpose={}", line.alg.name(), line.purpose.name())),
         button: "Rotate",
         back: visit.path("signing_keys"),
@@ -98,11 +102,11 @@ pub async fn confirm_rotation(visit: Visit) -> Result<Response, Refused> {
     Ok(visit.render("signing_keys", question.page()))
 }
 
-pub async fn rotate(visit: Visit, axum::extract::RawQuery(query): axum::extract::RawQuery) -> Result<Response, Refused> {
+pub async fn rotate(visit: Visit, RawQuery(query): RawQuery, fields: Fields) -> Result<Response, Refused> {
     let line = line(&visit, &Fields::of_query(query.as_deref()))?;
     visit.demand_confirmed("signing_keys")?;
     let rotate = ("signing_key.rotate", WRITE);
-    visit.change(rotate, None, async |change| change.rotate_signing_key(line, false).await).await?;
+    visit.change(rotate, None, async |change| change.rotate_signing_key(line, fields.has("force")).await).await?;
     Ok(visit.done("signing_keys", "rotated", None))
 }
 

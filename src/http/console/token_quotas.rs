@@ -56,7 +56,6 @@ fn limits(fields: &Fields) -> Result<LimitsChange, FieldError> {
 }
 
 async fn change(visit: Visit, of: QuotaOf<'_>, id: &str, place: String, fields: Fields) -> Result<Response, Refused> {
-    let visit = visit.having_seen(&fields);
     let change = limits(&fields).map_err(|error| visit.refused(error))?;
     let update = ("token_quota.update", Power::SettingsWrite);
     visit.change(update, Some(id), async |begun| begun.change_token_quota(of, change).await).await?;

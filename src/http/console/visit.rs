@@ -1,9 +1,9 @@
 //! One visit of an operator: who he is, and what is around every page he sees.
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum_extra::extract::CookieJar;
 
+use super::door::impatient;
 use crate::authority::caller::{Caller, Operation};
 use crate::authority::change::Change;
 use crate::authority::console::Operator;
@@ -11,7 +11,7 @@ use crate::authority::error::Error;
 use crate::domain::credential::Secret;
 use crate::domain::management_key::Power;
 use crate::http::App;
-use crate::http::pages::{self, Frame, Link, Notice, Page, Refused, Who, base};
+use crate::http::pages::{self, Frame, Link, Page, Refused, Who, base};
 
 pub type Visit = pages::Visit<Operator>;
 
@@ -101,8 +101,7 @@ impl Visit {
         if self.app.throttle.admits_failure(self.sender.source) {
             return Ok(());
         }
-        let text = "Too many failed attempts from this address: wait a moment.";
-        Err(Refused::new(&self.app, StatusCode::TOO_MANY_REQUESTS, "Not now", text))
+        Err(impatient(&self.app))
     }
 
     /// Ends this session.
@@ -120,11 +119,7 @@ impl Visit {
         Err(Refused::elsewhere(&self.app, self.path(format!("confirm?next={next}"))))
     }
 
-    pub fn render(&self, current: &str, mut page: Page) -> Response {
-        let current = if current.is_empty() { self.home() } else { self.path(current) };
-        if let Some(told) = Notice::of_query(&self.query) {
-            page.blocks.insert(0, told.into());
-        }
-        Frame { current, ..Operator::frame(self) }.render(&page)
+    pub fn render(&self, current: &str, page: Page) -> Response {
+        self.show(if current.is_empty() { self.home() } else { self.path(current) }, page)
     }
 }

@@ -2,14 +2,16 @@
 use axum::extract::Path;
 use axum::response::Response;
 
+use super::organizations;
 use super::visit::Visit;
+use crate::domain::event::EVENT_NAMES;
 use crate::domain::management_key::Power;
 use crate::domain::text::FieldError;
 use crate::domain::webhook::{
     EVERY_EVENT, EndpointStatus, EndpointUrl, NewWebhookEndpoint, Outcome, Subscription, WebhookEndpoint, WebhookEndpointChange,
 };
 use crate::http::pages::{
-    Action, Block, Cell, Chip, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Reveal, Table, Tone, short,
+    Action, Block, Cell, Checks, Chip, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Reveal, Table, Tone, short,
 };
 
 const WRITE: Power = Power::WebhookEndpointsWrite;
@@ -44,13 +46,8 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             action: visit.path("webhook_endpoints"),
             fields: vec![
                 Field::required("endpoint_url", "URL", "https://example.com/webhooks", "").of_kind(Kind::Url),
-                Field::text(
-                    "events",
-                    "Events",
-                    "api_key.revoked connect_application.deleted",
-                    "With spaces between them; all where nothing is said.",
-                ),
-                Field::text("organization_id", "Only of the organization", "org_…", ""),
+                Field::text("organization_id", "Only of the organization", "org_…", "").suggesting(organizations::named(&visit).await?),
+                events(&[]),
             ],
             button: "Create".into(),
             open: listed.data.is_empty(),
@@ -61,8 +58,23 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     Ok(visit.render("webhook_endpoints", page))
 }
 
+/// All there are, by what they are about; `on` are asked for already.
+fn events(on: &[String]) -> Field {
+    let others = on.iter().map(String::as_str).filter(|name| *name != EVERY_EVENT && !EVENT_NAMES.contains(name));
+    let mut groups: Vec<Checks> = Vec::new();
+    for name in EVENT_NAMES.iter().copied().chain(others) {
+        let about = name.split('.').next().unwrap_or(name);
+        let ticked = (name.to_owned(), String::new(), on.iter().any(|asked| asked == name));
+        match groups.last_mut().filter(|group| group.title == about) {
+            Some(group) => group.boxes.push(ticked),
+            None => groups.push(Checks { title: about.to_owned(), boxes: vec![ticked] }),
+        }
+    }
+    Field::Checks { name: "events", label: "Events: all where none is chosen", presets: Vec::new(), groups }
+}
+
 fn subscription(fields: &Fields) -> Result<Subscription, FieldError> {
-    let names: Vec<_> = fields.text("events").split([' ', ',']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let names = fields.all("events");
     Subscription::parse(if names.is_empty() { vec![EVERY_EVENT.to_owned()] } else { names })
 }
 
@@ -123,17 +135,9 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             title: "Change".into(),
             action: visit.path(format!("webhook_endpoints/{id}")),
             fields: vec![
-                Field::Text {
-                    name: "endpoint_url",
-                    label: "URL",
-                    value: endpoint.endpoint_url.clone(),
-                    placeholder: "",
-                    required: true,
-                    hint: "",
-                    kind: Kind::Url,
-                },
-                Field::filled("events", "Events", endpoint.events.join(" "), "*"),
+                Field::required("endpoint_url", "URL", "", "").with(&endpoint.endpoint_url).of_kind(Kind::Url),
                 Field::choice("status", "Status", &[("enabled", "Enabled"), ("disabled", "Disabled")], endpoint.status.name()),
+                events(&endpoint.events),
             ],
             button: "Save".into(),
             version: Some(endpoint.version),
@@ -183,7 +187,6 @@ async fn deliveries(visit: &Visit, id: &str) -> Result<Table, Refused> {
 }
 
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
-    let visit = visit.having_seen(&fields);
     visit.demand_for(("webhook_endpoint.update", WRITE)).await?;
     find(&visit, &id).await?;
     let endpoint_url = EndpointUrl::parse(fields.text("endpoint_url")).map_err(|error| visit.refused(error))?;

@@ -3,9 +3,12 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
+use serde::de::DeserializeOwned;
 
 use super::Refused;
+use super::sent::Sent;
 use crate::domain::credential::Secret;
+use crate::domain::metadata::{Metadata, check_metadata};
 use crate::domain::text::FieldError;
 use crate::http::App;
 use crate::http::body::read;
@@ -61,6 +64,22 @@ impl Fields {
         found.ok_or_else(|| FieldError::new("invalid_value", name, format!("{name} takes one of {}", values())))
     }
 
+    /// What is written as JSON; `None` where nothing is.
+    ///
+    /// # Errors
+    /// A [`FieldError`] that says `what` it takes.
+    pub fn json<T: DeserializeOwned>(&self, name: &'static str, what: &str) -> Result<Option<T>, FieldError> {
+        let read = self.get(name).map(serde_json::from_str).transpose();
+        read.map_err(|error| FieldError::new("invalid_value", name, format!("{name} takes {what}: {error}")))
+    }
+
+    /// # Errors
+    /// A [`FieldError`] for what is no metadata.
+    pub fn metadata(&self) -> Result<Metadata, FieldError> {
+        let metadata = self.json("metadata", "a JSON object of texts, as in {\"plan\": \"gold\"}")?.unwrap_or_default();
+        check_metadata(&metadata).map(|()| metadata)
+    }
+
     pub fn secret(&self, name: &str) -> Secret {
         Secret::presented(self.text(name))
     }
@@ -71,10 +90,13 @@ impl FromRequest<Arc<App>> for Fields {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refused> {
         let (parts, body) = request.into_parts();
+        let sent = parts.extensions.get::<Sent>().cloned().unwrap_or_default();
         let bytes = read(&parts.headers, body, MAX_FORM_BYTES).await;
         let bytes = bytes.map_err(|error| Refused::new(app, error.status(), "That cannot be taken", error.message()))?;
         let text = str::from_utf8(&bytes)
             .map_err(|_utf8| Refused::new(app, StatusCode::UNPROCESSABLE_ENTITY, "That cannot be taken", "The form is not UTF-8."))?;
-        Ok(Self::of_query(Some(text)))
+        let fields = Self::of_query(Some(text));
+        sent.read(bytes);
+        Ok(fields)
     }
 }

@@ -1,4 +1,6 @@
 //! Forms: what is asked, with as little typing as there can be.
+use super::Fields;
+use crate::domain::metadata::Metadata;
 use crate::domain::permission::{PermissionCatalogue, Preset};
 
 /// What a key may be made for, days, and what is offered first.
@@ -18,6 +20,8 @@ pub struct Form {
     pub cancel: Option<String>,
     /// Of what it changes, as it was when the form was made.
     pub version: Option<i64>,
+    /// Why it was not taken when it was sent.
+    pub refused: String,
     /// Shown at once, not only when it is opened.
     pub open: bool,
 }
@@ -31,11 +35,16 @@ pub enum Field {
         required: bool,
         hint: &'static str,
         kind: Kind,
+        /// What it can be, with what that is called: something else can be written all the same.
+        known: Vec<(String, String)>,
     },
     /// Text of several lines.
-    Description {
+    Lines {
+        name: &'static str,
+        label: &'static str,
         value: String,
         placeholder: &'static str,
+        hint: &'static str,
     },
     Secret {
         name: &'static str,
@@ -92,12 +101,48 @@ pub struct Checks {
 }
 
 impl Field {
-    pub fn name(value: &str, placeholder: &'static str) -> Self {
-        Self::Text { name: "name", label: "Name", value: value.to_owned(), placeholder, required: true, hint: "", kind: Kind::Any }
+    /// What was written in its place; a secret is written again.
+    pub fn take(&mut self, written: &Fields) {
+        match self {
+            Self::Text { name, value, .. } | Self::Lines { name, value, .. } => *value = written.text(name).to_owned(),
+            Self::Choice { name, chosen, .. } | Self::Expiry { name, chosen, .. } => *chosen = written.text(name).to_owned(),
+            Self::Checks { name, presets, groups, .. } => {
+                let mut on = written.all(name);
+                let preset = presets.iter().find(|(slug, ..)| *slug == written.text("preset"));
+                on.extend(preset.iter().flat_map(|(.., all)| all.split(' ')).map(str::to_owned));
+                groups.iter_mut().flat_map(|group| &mut group.boxes).for_each(|(value, _, ticked)| *ticked = on.contains(value));
+            }
+            Self::Tick { name, on, .. } => *on = written.has(name),
+            Self::Secret { .. } | Self::Hidden { .. } => {}
+        }
     }
 
     pub fn text(name: &'static str, label: &'static str, placeholder: &'static str, hint: &'static str) -> Self {
-        Self::Text { name, label, value: String::new(), placeholder, required: false, hint, kind: Kind::Any }
+        Self::Text { name, label, value: String::new(), placeholder, required: false, hint, kind: Kind::Any, known: Vec::new() }
+    }
+
+    pub fn required(name: &'static str, label: &'static str, placeholder: &'static str, hint: &'static str) -> Self {
+        let mut field = Self::text(name, label, placeholder, hint);
+        if let Self::Text { required, .. } = &mut field {
+            *required = true;
+        }
+        field
+    }
+
+    pub fn name(value: &str, placeholder: &'static str) -> Self {
+        Self::required("name", "Name", placeholder, "").with(value)
+    }
+
+    /// One with something in it already.
+    pub fn filled(name: &'static str, label: &'static str, value: String, placeholder: &'static str) -> Self {
+        Self::text(name, label, placeholder, "").with(value)
+    }
+
+    pub fn with(mut self, is: impl Into<String>) -> Self {
+        if let Self::Text { value, .. } | Self::Lines { value, .. } = &mut self {
+            *value = is.into();
+        }
+        self
     }
 
     pub fn of_kind(mut self, asked: Kind) -> Self {
@@ -107,17 +152,23 @@ impl Field {
         self
     }
 
+    pub fn suggesting(mut self, options: Vec<(String, String)>) -> Self {
+        if let Self::Text { known, .. } = &mut self {
+            *known = options;
+        }
+        self
+    }
+
     pub fn description(value: Option<String>, placeholder: &'static str) -> Self {
-        Self::Description { value: value.unwrap_or_default(), placeholder }
+        let value = value.unwrap_or_default();
+        Self::Lines { name: "description", label: "Description", value, placeholder, hint: "" }
     }
 
-    /// One with something in it already.
-    pub fn filled(name: &'static str, label: &'static str, value: String, placeholder: &'static str) -> Self {
-        Self::Text { name, label, value, placeholder, required: false, hint: "", kind: Kind::Any }
-    }
-
-    pub fn required(name: &'static str, label: &'static str, placeholder: &'static str, hint: &'static str) -> Self {
-        Self::Text { name, label, value: String::new(), placeholder, required: true, hint, kind: Kind::Any }
+    /// What the product keeps with an organization or a user; see [`Fields::metadata`].
+    pub fn metadata(value: &Metadata) -> Self {
+        let value = if value.is_empty() { String::new() } else { serde_json::to_string_pretty(value).unwrap_or_default() };
+        let hint = "A JSON object of texts.";
+        Self::Lines { name: "metadata", label: "Metadata", value, placeholder: "{ \"plan\": \"gold\" }", hint }
     }
 
     pub fn choice(name: &'static str, label: &'static str, options: &[(&str, &str)], chosen: &str) -> Self {
@@ -132,21 +183,34 @@ impl Field {
 
     /// The same for what no settings speak of, with what else there is to choose.
     pub fn end(latest: Option<u32>, also: &[(&str, &str)]) -> Self {
-        let mut days: Vec<u32> = EXPIRIES.into_iter().filter(|days| latest.is_none_or(|latest| *days <= latest)).collect();
-        days.extend(latest.filter(|latest| *latest < EXPIRIES[EXPIRIES.len() - 1] && !days.contains(latest)));
+        let days = days(latest);
         let chosen = days.iter().rev().find(|days| **days <= OFFERED).map_or_else(String::new, ToString::to_string);
+        let never = latest.is_none().then_some(("never", "Never"));
+        Self::ending(&days, chosen, never.iter().chain(also))
+    }
+
+    /// When what replaces another ends: as it says of itself where nothing is chosen.
+    pub fn end_of_successor(latest: Option<u32>, unsaid: &str) -> Self {
+        Self::ending(&days(latest), String::new(), [("", unsaid)].iter())
+    }
+
+    fn ending<'a>(days: &[u32], chosen: String, also: impl Iterator<Item = &'a (&'a str, &'a str)>) -> Self {
         let text = |days: &u32| match days {
             1 => "1 day".to_owned(),
             365 => "1 year".to_owned(),
             days => format!("{days} days"),
         };
-        let mut options: Vec<_> = days.iter().map(|days| (days.to_string(), text(days))).collect();
-        if latest.is_none() {
-            options.push(("never".into(), "Never".into()));
-        }
-        options.extend(also.iter().map(|(value, text)| ((*value).to_owned(), (*text).to_owned())));
+        let also = also.map(|(value, text)| ((*value).to_owned(), (*text).to_owned()));
+        let options = days.iter().map(|days| (days.to_string(), text(days))).chain(also).collect();
         Self::Expiry { name: "expires", options, chosen }
     }
+}
+
+/// What may be chosen where there is a latest.
+fn days(latest: Option<u32>) -> Vec<u32> {
+    let mut days: Vec<u32> = EXPIRIES.into_iter().filter(|days| latest.is_none_or(|latest| *days <= latest)).collect();
+    days.extend(latest.filter(|latest| *latest < EXPIRIES[EXPIRIES.len() - 1] && !days.contains(latest)));
+    days
 }
 
 /// G9, G10: with a box for every scope there is.

@@ -1,6 +1,7 @@
 //! The lists of credentials, the same for an operator and for a customer's admin: found, with their use by the hour, searched, sorted and turned.
 use super::credentials::{application_status, key_cells, key_fields, shown_keys};
-use super::{Action, Cell, Form, Refused, Table, Visit, Who, short};
+use super::rotation::rotation_form;
+use super::{Action, Cell, Field, Form, Refused, Table, Visit, Who, short};
 use crate::domain::api_key::{ApiKey, ApiKeyFilter, OwnerFilter};
 use crate::domain::application::Application;
 use crate::domain::id::{OrganizationId, UserId};
@@ -57,6 +58,13 @@ pub async fn new_key<W: Who>(visit: &Visit<W>, holder: HolderKind, of: Organizat
     let latest = authority.latest_expiry(of).await.map_err(|error| visit.refused(error))?;
     let fields = key_fields(&catalogue, latest);
     Ok(Form { title: "New API key".into(), action, fields, button: "Create".into(), ..Form::default() })
+}
+
+/// The form that rotates a key; unsaid, the new one ends as late as the old one was made for.
+pub async fn key_rotation<W: Who>(visit: &Visit<W>, key: &ApiKey) -> Result<Form, Refused> {
+    let latest = visit.app.authority.latest_expiry(key.owner.organization_id()).await.map_err(|error| visit.refused(error))?;
+    let unsaid = if key.life.expires_at.is_some() { "After as long as the one before" } else { "As the settings say" };
+    Ok(rotation_form(visit.path(format!("api_keys/{}/rotate", key.id)), Field::end_of_successor(latest, unsaid)))
 }
 
 /// The applications of an organization as a table; those who may not `change` them have no buttons.

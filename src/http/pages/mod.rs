@@ -8,14 +8,18 @@ pub mod lists;
 mod question;
 mod refused;
 pub mod rotation;
+mod sent;
 mod snippets;
 mod table;
 mod view;
 mod visit;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::from_fn_with_state;
 use tower::util::option_layer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -47,11 +51,13 @@ fn policy(origins: &[Origin]) -> HeaderValue {
 }
 
 /// Cases 258 to 260: what holds for every page.
-pub fn guarded<S: Clone + Send + Sync + 'static>(pages: Router<S>, origins: &[Origin], issuer: &str) -> Router<S> {
+pub fn guarded(pages: Router<Arc<App>>, origins: &[Origin], app: &Arc<App>) -> Router<Arc<App>> {
     let header = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
     // RFC 6797: where it is reached by https, it always is.
-    let https = issuer.starts_with("https:");
+    let https = app.authority.deployment.issuer.starts_with("https:");
+    let shown_again = pages.clone().with_state(Arc::clone(app));
     pages
+        .layer(from_fn_with_state(shown_again, sent::keep))
         .layer(CsrfLayer::new())
         .layer(header(CACHE_CONTROL, "no-store"))
         .layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, policy(origins)))

@@ -2,6 +2,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::sent::Unfit;
 use super::view::{Frame, Link, Notice, Page, Tone};
 use crate::authority::error::Error;
 use crate::http::App;
@@ -14,6 +15,8 @@ pub struct Refused {
     /// What is around it.
     frame: Box<Frame>,
     cause: Option<Box<str>>,
+    /// Of a form, which is shown again with it.
+    unfit: Option<Box<Unfit>>,
     /// Whether there is a way on from here.
     leads_home: bool,
     /// Where to go instead of reading a page.
@@ -28,6 +31,7 @@ impl Refused {
             text: text.into(),
             frame: Box::new(Frame::bare(&super::base(app))),
             cause: None,
+            unfit: None,
             leads_home: true,
             elsewhere: None,
         }
@@ -43,6 +47,18 @@ impl Refused {
         Self { leads_home: false, ..self }
     }
 
+    /// For a form that came before: what it asked for was done then.
+    pub fn repeated(app: &App) -> Self {
+        let text = "This form was sent before, and what it asks for was done then. What was shown once is not shown again: if it was not copied, \
+                    rotate it, or make another one.";
+        let unfit = Some(Box::new(Unfit::Repeated(text.into())));
+        Self { unfit, ..Self::new(app, StatusCode::CONFLICT, "It was done already", text) }
+    }
+
+    fn unfit(self) -> Self {
+        Self { unfit: Some(Box::new(Unfit::Refused(self.text.clone()))), ..self }
+    }
+
     /// Sends the visitor to another page.
     pub fn elsewhere(app: &App, path: String) -> Self {
         Self { elsewhere: Some(path.into()), ..Self::new(app, StatusCode::SEE_OTHER, "", "") }
@@ -53,12 +69,12 @@ impl Refused {
         match error {
             Error::Invalid(fields) => {
                 let text = fields.iter().map(|field| field.message.as_str()).collect::<Vec<_>>().join("; ");
-                page(StatusCode::UNPROCESSABLE_ENTITY, "That cannot be taken", text)
+                page(StatusCode::UNPROCESSABLE_ENTITY, "That cannot be taken", text).unfit()
             }
             Error::NotFound(what) => page(StatusCode::NOT_FOUND, "Not found", format!("There is no such {what}.")),
             Error::InvalidCursor => page(StatusCode::NOT_FOUND, "Not found", "There is no such page.".into()),
             Error::Forbidden { message, .. } => page(StatusCode::FORBIDDEN, "Not allowed", message),
-            Error::Conflict { message, .. } => page(StatusCode::CONFLICT, "Not now", message),
+            Error::Conflict { message, .. } => page(StatusCode::CONFLICT, "Not now", message).unfit(),
             Error::VersionMismatch => {
                 let text = "Somebody changed it after this form was opened, and nothing of yours was taken. Open it again, and change what is left to change.";
                 page(StatusCode::PRECONDITION_FAILED, "It is not as you saw it", text.into())
@@ -66,6 +82,7 @@ impl Refused {
             Error::Unauthenticated => {
                 page(StatusCode::FORBIDDEN, "This session is over", "It ended, or the management key behind it did.".into())
             }
+            Error::IdempotencyInProgress => page(StatusCode::CONFLICT, "Not now", "It is being done already: look in a moment.".into()),
             Error::Unavailable(cause) => {
                 let text = "Changes cannot be made for the moment: try again.".to_owned();
                 Self { cause: Some(cause.to_string().into()), ..page(StatusCode::SERVICE_UNAVAILABLE, "Try again", text) }
@@ -90,6 +107,9 @@ impl IntoResponse for Refused {
             frame.navigation.push(Link::new(format!("{}/{}", frame.base, frame.area), "Go to the first page"));
         }
         let mut response = (self.status, frame.render(&page)).into_response();
+        if let Some(unfit) = self.unfit {
+            response.extensions_mut().insert(*unfit);
+        }
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(cause.into()));
         }

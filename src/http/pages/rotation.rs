@@ -1,12 +1,14 @@
 //! A rotation on a page: how long the old one goes on, who still has it, and when it can go.
 use std::time::Duration;
 
-use super::credentials::REMOVAL;
+use super::credentials::{REMOVAL, expiry};
 use super::{Action, Block, Cell, Facts, Field, Fields, Form, Notice, Question, Tone, minute, seconds};
 use crate::authority::usage_history::RotationUse;
+use crate::domain::api_key::ApiKey;
 use crate::domain::client_secret::{ClientSecret, SecretStatus};
+use crate::domain::id::{ApiKeyId, ClientSecretId};
 use crate::domain::rotation::{DEFAULT_OVERLAP, MAX_OVERLAP, OverlapFrom, Rotation};
-use crate::domain::text::FieldError;
+use crate::domain::text::{FieldError, Name};
 use crate::domain::timestamp::Timestamp;
 
 /// The secret that is to replace others, while a rotation is under way.
@@ -17,18 +19,76 @@ pub fn successor(secrets: &[ClientSecret]) -> Option<&ClientSecret> {
     secrets.iter().find(|secret| secret.id == newest)
 }
 
-/// How far a rotation is: who still has the old secret, and the ways to finish it and to call it off. `place` is the application's page.
-pub fn rotation_blocks(secrets: &[ClientSecret], new: &ClientSecret, used: &RotationUse, place: &str, now: Timestamp) -> Vec<Block> {
-    let named = |secret: &ClientSecret| {
-        let age = if secret.id == new.id { "new" } else { "old" };
-        (format!("The {age} one, …{}", secret.secret_hint), Cell::Number(used.since.get(&secret.id).copied().unwrap_or(0)))
+/// One of the two credentials of a rotation.
+pub struct Turn {
+    /// As it is told from the other.
+    pub hint: String,
+    /// Uses since the rotation.
+    pub uses: i64,
+    pub first_used_at: Option<Timestamp>,
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A rotation that is under way.
+pub struct Turning {
+    /// `secret` or `API key`.
+    pub what: &'static str,
+    pub began_at: Timestamp,
+    pub new: Turn,
+    pub old: Vec<Turn>,
+    /// How long the tokens of the old one live.
+    pub tokens_live_for: Duration,
+}
+
+impl Turning {
+    /// How far it is, and whether the old one can go.
+    pub fn blocks(&self, now: Timestamp) -> [Block; 2] {
+        let row = |age: &str, turn: &Turn| (format!("The {age} one, {}", turn.hint), Cell::Number(turn.uses));
+        let rows = [row("new", &self.new)].into_iter().chain(self.old.iter().map(|old| row("old", old)));
+        let title = format!("Uses since {}, the hour of the rotation", minute(&Timestamp::from_hour(self.began_at.hour())));
+        [self.notice(now).into(), Facts { title, rows: rows.collect() }.into()]
+    }
+
+    /// Whether the old one can go: that is what a rotation waits for. With it go the tokens that it obtained.
+    fn notice(&self, now: Timestamp) -> Notice {
+        let what = self.what;
+        let warn = |text: String| Notice::new(Tone::Warn, text);
+        let Some(activated) = self.new.first_used_at else {
+            return warn(format!("The new {what} has not been used yet: whoever has the old one goes on with it. Keep it."));
+        };
+        match self.old.iter().filter_map(|old| old.last_used_at).max() {
+            Some(last) if last >= activated => {
+                warn(format!("Both {what}s are in use: somebody has not changed over yet. Its last use says when and from where."))
+            }
+            Some(last) if last + self.tokens_live_for > now => {
+                let then = seconds(last + self.tokens_live_for);
+                warn(format!("Only the new {what} is in use. Tokens that the old one obtained live until {then}: safe to remove then."))
+            }
+            _ => {
+                let text = format!(
+                    "Safe to remove now: since the new {what} was used first, nobody used the old one, and its tokens have expired."
+                );
+                Notice::new(Tone::Good, text)
+            }
+        }
+    }
+}
+
+/// How far the rotation of an application's secrets is, and the ways to finish it and to call it off. `place` is the application's page.
+pub fn rotation_blocks(
+    secrets: &[ClientSecret],
+    new: &ClientSecret,
+    used: &RotationUse<ClientSecretId>,
+    place: &str,
+    now: Timestamp,
+) -> Vec<Block> {
+    let turn = |secret: &ClientSecret| Turn {
+        hint: format!("…{}", secret.secret_hint),
+        uses: used.since.get(&secret.id).copied().unwrap_or(0),
+        first_used_at: secret.activated_at,
+        last_used_at: secret.last_used_at,
     };
     let old: Vec<_> = secrets.iter().filter(|secret| secret.status == SecretStatus::Retiring && secret.id != new.id).collect();
-    let told = [new].into_iter().chain(old.iter().copied());
-    let facts = Facts {
-        title: format!("Uses since {}, the hour of the rotation", minute(&Timestamp::from_hour(new.created_at.hour()))),
-        rows: told.map(named).collect(),
-    };
     let mut actions: Vec<_> = old
         .iter()
         .map(|secret| {
@@ -37,31 +97,26 @@ pub fn rotation_blocks(secrets: &[ClientSecret], new: &ClientSecret, used: &Rota
         })
         .collect();
     actions.push(Action::link(format!("{place}/cancel_rotation"), "Cancel the rotation", ""));
-    vec![notice(&old, new, used.tokens_live_for, now).into(), facts.into(), Block::Actions(actions)]
+    let turning = Turning {
+        what: "secret",
+        began_at: new.created_at,
+        new: turn(new),
+        old: old.into_iter().map(turn).collect(),
+        tokens_live_for: used.tokens_live_for,
+    };
+    turning.blocks(now).into_iter().chain([Block::Actions(actions)]).collect()
 }
 
-/// Whether the old secret can go: that is what a rotation waits for. With it go the tokens that it obtained.
-fn notice(old: &[&ClientSecret], new: &ClientSecret, tokens_live_for: Duration, now: Timestamp) -> Notice {
-    let Some(activated) = new.activated_at else {
-        return Notice::new(Tone::Warn, "The new secret has not been used yet: whoever has the old one goes on with it. Keep it.");
+/// The same of a key, which goes by being revoked.
+pub fn key_rotation_blocks(old: &ApiKey, new: &ApiKey, used: &RotationUse<ApiKeyId>, now: Timestamp) -> [Block; 2] {
+    let turn = |key: &ApiKey| Turn {
+        hint: key.obfuscated_value.clone(),
+        uses: used.since.get(&key.id).copied().unwrap_or(0),
+        first_used_at: key.activated_at,
+        last_used_at: key.last_used_at,
     };
-    let last = old.iter().filter_map(|secret| secret.last_used_at).max();
-    match last {
-        Some(last) if last >= activated => {
-            Notice::new(Tone::Warn, "Both secrets are in use: somebody has not changed over yet. Its last use says when and from where.")
-        }
-        Some(last) if last + tokens_live_for > now => {
-            let then = seconds(last + tokens_live_for);
-            Notice::new(
-                Tone::Warn,
-                format!("Only the new secret is in use. Tokens that the old one obtained live until {then}: safe to remove then."),
-            )
-        }
-        _ => Notice::new(
-            Tone::Good,
-            "Safe to remove now: since the new secret was used first, nobody used the old one, and its tokens have expired.",
-        ),
-    }
+    let (new_turn, old, tokens_live_for) = (turn(new), vec![turn(old)], used.tokens_live_for);
+    Turning { what: "API key", began_at: new.created_at, new: new_turn, old, tokens_live_for }.blocks(now)
 }
 
 /// The page before a rotation is called off.
@@ -102,8 +157,8 @@ pub fn removal(application: &str, secret: &ClientSecret, place: &str) -> Questio
     }
 }
 
-/// How long the old one goes on: the same for secrets and keys.
-pub fn rotation_form(action: String) -> Form {
+/// How long the old one goes on, and what the new one is called and when it ends: the same for secrets and keys.
+pub fn rotation_form(action: String, end: Field) -> Form {
     let overlaps =
         [("3600", "an hour"), ("86400", "a day"), ("259200", "three days"), ("604800", "a week"), ("0", "not at all: it ends at once")];
     Form {
@@ -113,6 +168,8 @@ pub fn rotation_form(action: String) -> Form {
         fields: vec![
             Field::choice("overlap", "The old one goes on for", &overlaps, "86400"),
             Field::choice("from", "Counted from", &[("now", "now"), ("first_use", "the first use of the new one")], "first_use"),
+            Field::text("name", "Name of the new one", "", ""),
+            end,
         ],
         button: "Rotate".into(),
         anchor: "rotate",
@@ -121,8 +178,8 @@ pub fn rotation_form(action: String) -> Form {
 }
 
 /// # Errors
-/// A [`FieldError`] for an overlap that is none.
-pub fn rotation(fields: &Fields) -> Result<Rotation, FieldError> {
+/// A [`FieldError`] for an overlap, a name or an end that is none.
+pub fn rotation(fields: &Fields, now: Timestamp) -> Result<Rotation, FieldError> {
     let overlap = match fields.get("overlap") {
         None => DEFAULT_OVERLAP,
         Some(text) => {
@@ -132,5 +189,6 @@ pub fn rotation(fields: &Fields) -> Result<Rotation, FieldError> {
     };
     let from = fields.chosen("from", &[("now", OverlapFrom::Now), ("first_use", OverlapFrom::FirstUse)])?;
     let from = from.filter(|_| !overlap.is_zero()).unwrap_or(OverlapFrom::Now);
-    Ok(Rotation { overlap, from, name: None, expires_at: None })
+    let name = fields.get("name").map(|name| Name::parse("name", name)).transpose()?;
+    Ok(Rotation { overlap, from, name, expires_at: expiry(fields, now)?.flatten() })
 }

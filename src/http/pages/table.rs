@@ -18,6 +18,8 @@ pub struct Table {
     pub searches: &'static str,
     /// The field to search with, and what is in it.
     pub search: Option<(String, String)>,
+    /// The first and the last day that are asked for, where days can be.
+    pub days: Option<(String, String)>,
     pub newer: Option<String>,
     pub older: Option<String>,
 }
@@ -62,6 +64,8 @@ pub enum Cell {
     /// Counts, oldest first, as a line.
     Spark(Vec<i64>),
     Number(i64),
+    /// Behind a word: what would fill the page.
+    Details(&'static str, String),
     Actions(Vec<Action>),
 }
 
@@ -123,7 +127,7 @@ impl Cell {
 
 impl Table {
     pub fn new(title: impl Into<String>, columns: &[&'static str], empty: impl Into<String>) -> Self {
-        let sorted = |title: &str| if title.is_empty() || title == "By the hour" { Sorted::No } else { Sorted::Here };
+        let sorted = |title: &str| if ["", "By the hour", "Details"].contains(&title) { Sorted::No } else { Sorted::Here };
         let columns = columns.iter().map(|title| Column { title, sorted: sorted(title) }).collect();
         Self { title: title.into(), columns, empty: empty.into(), ..Self::default() }
     }

@@ -27,6 +27,8 @@ pub struct Frame {
     pub current: String,
     /// Where the page leads by itself, at once.
     pub onward: Option<String>,
+    /// Where its forms stand, and what makes each time it is shown another one.
+    pub forms: Option<(String, String)>,
     /// Who is in, and the path of the form that lets him out.
     pub who: Option<(String, String)>,
 }

@@ -9,14 +9,15 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, Expiration, SameSite};
 
-use super::{Fields, Frame, Refused, Sorted, Table, base};
+use super::sent::{Again, Sent};
+use super::{Block, Fields, Frame, Notice, Page, Refused, Sorted, Table, base};
 use crate::authority::bound::Bound;
 use crate::authority::caller::{Call, Caller, Operation};
 use crate::authority::change::Change;
 use crate::authority::error::Error;
 use crate::authority::idempotency::Begun;
 use crate::domain::credential::Secret;
-use crate::domain::page::{Cursor, Order, Page, PageRequest, SortKey};
+use crate::domain::page::{Cursor, Order, Page as Listed, PageRequest, SortKey};
 use crate::domain::timestamp::Timestamp;
 use crate::http::App;
 use crate::http::source::Sender;
@@ -68,8 +69,11 @@ pub struct Visit<W> {
     /// What stands behind the path.
     pub query: Fields,
     pub sender: Sender,
-    /// The version of what is changed, as his form had it.
-    seen: Option<i64>,
+    /// Path and query of the page.
+    place: String,
+    /// The form he sent, or the one he is shown again.
+    sent: Sent,
+    again: Option<Again>,
     base: String,
 }
 
@@ -85,7 +89,9 @@ impl<W: Who> FromRequestParts<Arc<App>> for Visit<W> {
         let who = who.ok_or_else(|| W::nobody(app, parts))?;
         let query = parts.uri.query().filter(|_| matches!(parts.method, Method::GET | Method::HEAD));
         let (query, sender) = (Fields::of_query(query), Sender::of(parts, app));
-        Ok(Self { app: Arc::clone(app), who, query, sender, seen: None, base: base(app) })
+        let sent = parts.extensions.get::<Sent>().cloned().unwrap_or_default();
+        let again = parts.extensions.get::<Again>().cloned();
+        Ok(Self { app: Arc::clone(app), who, query, sender, place: parts.uri.to_string(), sent, again, base: base(app) })
     }
 }
 
@@ -119,12 +125,7 @@ impl<W: Who> Visit<W> {
         }
     }
 
-    /// Changes only what is still as it was when this form was made (RFC 9110 §13.1.1).
-    pub fn having_seen(self, fields: &Fields) -> Self {
-        Self { seen: fields.get("version").map(|version| version.parse().unwrap_or(-1)), ..self }
-    }
-
-    /// Does what the API does under this name, and as it does it.
+    /// Does what the API does under this name, and as it does it: once for each form that was sent, and only to what is still as that had it.
     pub async fn change<T>(
         &self,
         (name, right): (&'static str, W::Right),
@@ -134,9 +135,9 @@ impl<W: Who> Visit<W> {
         if let Err(error) = self.who.demand(right) {
             return Err(self.refuse((name, right), target, error).await);
         }
-        let mut begun = match self.app.authority.begin(&self.call(), W::operation(name, right)).await {
+        let mut begun = match self.app.authority.begin(&self.call(name), W::operation(name, right)).await {
             Ok(Begun::Change(begun)) => begun,
-            Ok(Begun::Replay(_)) => return Err(self.refused(Error::Unauthenticated)),
+            Ok(Begun::Replay(_)) => return Err(Refused::repeated(&self.app).within(W::frame(self))),
             Err(error) => return Err(self.refuse((name, right), target, error).await),
         };
         let done = match self.who.demand_session(&mut begun).await {
@@ -166,18 +167,28 @@ impl<W: Who> Visit<W> {
 
     /// Writes the refusal of a change down, as the API does.
     pub async fn refuse(&self, (name, right): (&'static str, W::Right), target: Option<&str>, error: Error) -> Refused {
-        self.app.authority.note_refusal(&self.call(), W::operation(name, right), target, None, &error).await;
+        self.app.authority.note_refusal(&self.call(name), W::operation(name, right), target, None, &error).await;
         self.refused(error)
     }
 
-    fn call(&self) -> Call {
+    fn call(&self, name: &str) -> Call {
         Call {
             caller: self.caller().clone(),
             request_id: self.sender.request_id.clone(),
             source_ip: self.sender.source,
-            if_match: self.seen,
-            idempotency: None,
+            if_match: self.sent.version(),
+            idempotency: self.sent.idempotency(&self.place, name),
         }
+    }
+
+    /// A page within what is around it: `current` is the path of the entry it belongs to.
+    pub fn show(&self, current: String, mut page: Page) -> Response {
+        match &self.again {
+            Some(again) => again.put_into(&mut page, &self.base),
+            None => page.blocks.splice(0..0, Notice::of_query(&self.query).map(Block::from)).for_each(drop),
+        }
+        let forms = Some((self.place.clone(), self.sender.request_id.clone()));
+        Frame { current, forms, ..W::frame(self) }.render(&page)
     }
 
     /// After a change: to a page that says what came of it, so that loading it again repeats nothing.
@@ -226,7 +237,7 @@ impl<W: Who> Visit<W> {
     }
 
     /// Puts the ways to the pages around this one under a table; `keep` are the parameters of the list that stay.
-    pub fn turn<T>(&self, table: &mut Table, page: &Page<T>, place: &str, keep: &[&str]) {
+    pub fn turn<T>(&self, table: &mut Table, page: &Listed<T>, place: &str, keep: &[&str]) {
         let kept = self.query.kept(keep) + &self.query.kept(&["sort", "order"]);
         if page.before.is_some() || page.after.is_some() {
             // A part of a list in order would only look as if the list were.

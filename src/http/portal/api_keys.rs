@@ -10,7 +10,7 @@ use crate::domain::portal::Capability;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::http::pages::credentials::{REVOCATION, expiry, reveal_key};
 use crate::http::pages::lists::{self, Keys};
-use crate::http::pages::rotation::{rotation, rotation_form};
+use crate::http::pages::rotation::{key_rotation_blocks, rotation};
 use crate::http::pages::{Action, Cell, Facts, Fields, Form, Page, Question, Refused};
 
 /// Which keys a page is about.
@@ -161,7 +161,9 @@ pub async fn rotation_page(visit: Visit, Path(id): Path<String>) -> Result<Respo
     let (kind, key) = find(&visit, &id).await.map_err(|error| visit.refused(error))?;
     demand_makes(&visit, kind, &id).await?;
     let mut page = Page::new(key.name.as_str());
-    let form = rotation_form(visit.path(format!("api_keys/{}/rotate", key.id)));
+    let form = lists::key_rotation(&visit, &key).await?;
+    let rotation = visit.app.authority.key_rotation_use(visit.caller(), &key).await.map_err(|error| visit.refused(error))?;
+    page.blocks.extend(rotation.into_iter().flat_map(|(new, used)| key_rotation_blocks(&key, &new, &used, visit.now())));
     page.push(Form { open: true, cancel: Some(visit.path(kind.place)), ..form });
     Ok(visit.render(kind.place, page))
 }
@@ -169,7 +171,7 @@ pub async fn rotation_page(visit: Visit, Path(id): Path<String>) -> Result<Respo
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     let (kind, _) = find_for(&visit, "api_key.rotate", &id).await?;
     demand_makes(&visit, kind, &id).await?;
-    let rotation = rotation(&fields).map_err(|error| visit.refused(error))?;
+    let rotation = rotation(&fields, visit.now()).map_err(|error| visit.refused(error))?;
     let rotated = visit.change(("api_key.rotate", kind.capability), Some(&id), async |change| change.rotate_api_key(&id, rotation).await);
     let (rotated, _) = rotated.await?;
     let revealed = &rotated.revealed;

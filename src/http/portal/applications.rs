@@ -13,7 +13,7 @@ use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
 use crate::http::pages::credentials::{SECRET_COLUMNS, application_fields, application_status, reveal_secret, secret_cells, usage};
 use crate::http::pages::lists;
 use crate::http::pages::rotation::{cancellation, removal, rotation, rotation_blocks, rotation_form, successor};
-use crate::http::pages::{Action, Block, Cell, Facts, Fields, Form, Link, Page, Question, Refused, Table};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Link, Page, Question, Refused, Table};
 
 const PLACE: &str = "applications";
 const MAY: Capability = Capability::Applications;
@@ -97,7 +97,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
         table.rows.push(secret_cells(secret, now).into_iter().chain([Cell::Actions(vec![remove])]).collect());
     }
     page.push(table);
-    page.push(rotation_form(format!("{place}/rotate")));
+    page.push(rotation_form(format!("{place}/rotate"), Field::end_of_successor(None, "Never")));
     page.blocks.push(Block::Actions(vec![Action::link(format!("{place}/delete"), "Delete", name).last()]));
     Ok(visit.render(PLACE, page))
 }
@@ -105,7 +105,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     const ROTATE: &str = "connect_application_secret.rotate";
     let application = find_for(&visit, ROTATE, &id).await?;
-    let rotation = rotation(&fields).map_err(|error| visit.refused(error))?;
+    let rotation = rotation(&fields, visit.now()).map_err(|error| visit.refused(error))?;
     let (rotated, _) = visit.change((ROTATE, MAY), Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
     let done = visit.path(format!("applications/{}", application.id));
     Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &rotated.revealed.plain, true, done)))

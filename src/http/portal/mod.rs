@@ -12,9 +12,8 @@ use axum::routing::{get, post};
 
 use super::App;
 use super::pages::{assets, guarded};
-use crate::authority::Deployment;
 
-pub fn routes(deployment: &Deployment) -> Router<Arc<App>> {
+pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     let pages = Router::new()
         .route("/portal", get(door::home))
         .route("/portal/open", post(door::open))
@@ -31,5 +30,5 @@ pub fn routes(deployment: &Deployment) -> Router<Arc<App>> {
         .route("/portal/applications/{id}/cancel_rotation", get(applications::confirm_cancellation).post(applications::cancel_rotation))
         .route("/portal/applications/{id}/client_secrets/{secret}/delete", get(applications::confirm_removal).post(applications::remove))
         .route("/portal/applications/{id}/delete", get(applications::confirm_deletion).post(applications::delete));
-    guarded(pages, &deployment.brand.origins, &deployment.issuer).merge(assets("portal")).merge(brand::routes())
+    guarded(pages, &app.authority.deployment.brand.origins, app).merge(assets("portal")).merge(brand::routes())
 }

@@ -93,11 +93,8 @@ impl Visit {
         places.into_iter().filter(|(capability, _, _)| self.may(*capability)).map(|(_, place, text)| (place, text)).collect()
     }
 
-    pub fn render(&self, current: &str, mut page: Page) -> Response {
-        if let Some(told) = Notice::of_query(&self.query) {
-            page.blocks.insert(0, told.into());
-        }
-        Frame { current: self.path(current), ..Visitor::frame(self) }.render(&page)
+    pub fn render(&self, current: &str, page: Page) -> Response {
+        self.show(self.path(current), page)
     }
 }
 

@@ -16,6 +16,15 @@ if (reveal) {
   reveal.querySelector("[data-stored]").addEventListener("click", () => (stored = true));
 }
 
+// A form is sent once, also when its button is pressed twice.
+const SENDING = 3000;
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.sending) return event.preventDefault();
+  form.dataset.sending = "yes";
+  setTimeout(() => delete form.dataset.sending, SENDING);
+});
+
 // A link to a form opens it.
 const meant = location.hash && document.getElementById(location.hash.slice(1));
 if (meant?.tagName === "DETAILS") meant.open = true;

@@ -1,0 +1,468 @@
+//! The forms and lists of the console: what they take, what they say of what they do not take, and that nothing is done twice (RFC 9110 §13.1.1).
+mod fixture;
+
+use std::time::Duration;
+
+use fixture::pages::{enter, get, hidden, post, secret};
+use fixture::{Answer, Installation, MANAGEMENT_KEY};
+use serde_json::{Value, json};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// One of everything that a form of the console changes: the path of the form, and what it sends.
+async fn forms(on: &Installation) -> Vec<(String, &'static str)> {
+    let organization = on.organization("Acme").await;
+    let client = on.application_of(&organization, json!({})).await;
+    let key = on.api_key(&organization, json!({})).await;
+    let hook = on.manage("POST", "/webhook_endpoints", json!({ "endpoint_url": "http://127.0.0.1:9/", "events": ["*"] })).await.expect(201);
+    let server = json!({ "identifier": "https://api.example.com", "name": "API" });
+    let server = on.manage("POST", "/resource_servers", server).await.expect(201);
+    on.manage("POST", "/authorization/permissions", json!({ "slug": "a:b", "name": "B" })).await.expect(201);
+    on.manage("POST", "/permission_presets", json!({ "slug": "ci", "name": "CI", "permissions": ["a:b"] })).await.expect(201);
+    let user = on.manage("POST", "/user_management/users", json!({ "email": "ada@example.com" })).await.expect(201);
+    let joins = json!({ "user_id": user["id"], "organization_id": organization, "role_slug": "admin" });
+    let member = on.manage("POST", "/user_management/organization_memberships", joins).await.expect(201);
+    let id = |of: &Value| of["id"].as_str().unwrap().to_owned();
+    vec![
+        (format!("organizations/{organization}"), "name=Acme+2"),
+        (format!("organizations/{organization}/settings"), "api_keys_enabled=yes&max_expiry_days=20"),
+        (format!("organizations/{organization}/token_quota"), "per_hour=5"),
+        (format!("applications/{}", client.id), "name=Changed&description=for+it&client_secret_post=on&permissions=a:b"),
+        (format!("applications/{}/token_quota", client.id), "per_day=7"),
+        (format!("api_keys/{}", id(&key)), "name=Renamed"),
+        (format!("api_keys/{}/expire", id(&key)), "expires=7"),
+        (format!("webhook_endpoints/{}", id(&hook)), "endpoint_url=http://127.0.0.1:9/hook&status=disabled"),
+        (format!("resource_servers/{}", id(&server)), "name=API+2&signing_alg=ES256&token_typ=JWT&claims=%7B%22tier%22%3A%22gold%22%7D"),
+        ("permissions/a:b".into(), "name=Renamed&m2m=on"),
+        ("presets/ci".into(), "name=Renamed&permissions=a:b"),
+        (format!("members/{}", id(&member)), "email=ada@example.com&first_name=Ada"),
+        ("settings".into(), "require_permissions=no&default_expiry_days=10"),
+    ]
+}
+
+#[tokio::test]
+async fn rfc9110_13_1_1_a_form_changes_only_what_is_still_as_it_was_when_it_was_opened() {
+    let on = Installation::new().await;
+    let forms = forms(&on).await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    for (place, form) in &forms {
+        let path = format!("/console/{place}");
+        let stale = post(&on, &session, &path, &format!("{form}&version=999")).await;
+        assert!(stale.status == 412 && stale.text.contains("nothing of yours was taken"), "{path}: {stale:?}");
+        assert!(stale.text.contains("href=\"/console\""), "there is a way on: {stale:?}");
+    }
+    for (place, form) in &forms {
+        let page = get(&on, &session, &format!("/console/{}", place.trim_end_matches("/expire").trim_end_matches("/token_quota"))).await;
+        // The settings of an organization and its quota are on one page: each form is found by where it leads.
+        let shown =
+            if page.text.contains(&format!("action=\"/console/{place}\"")) { page } else { settings_of(&on, &session, place).await };
+        let begins = shown.text.split(&format!("action=\"/console/{place}\"")).nth(1).unwrap_or_else(|| panic!("{place}: {shown:?}"));
+        let version = begins.split("name=\"version\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let saved = post(&on, &session, &format!("/console/{place}"), &format!("{form}&version={version}")).await;
+        assert!(saved.status == 303 && saved.header("location").contains("done=saved"), "{place} {form}: {saved:?}");
+        let again = post(&on, &session, &format!("/console/{place}"), &format!("{form}&version={version}")).await;
+        assert_eq!(again.status, 412, "{place}: what was saved is another version");
+    }
+}
+
+async fn settings_of(on: &Installation, session: &str, place: &str) -> Answer {
+    let organization = place.split('/').nth(1).unwrap();
+    get(on, session, &format!("/console/organizations/{organization}/settings")).await
+}
+
+#[tokio::test]
+async fn what_a_form_cannot_have_sent_is_refused_and_says_what_there_is() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let client = on.application_of(&organization, json!({})).await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    for (place, form, says) in [
+        (format!("organizations/{organization}/settings"), "api_keys_enabled=perhaps", "api_keys_enabled takes one of yes, no"),
+        ("resource_servers".into(), "name=x&identifier=https://api.example.com&preset=other", "preset takes one of default, spring"),
+        (format!("applications/{}/rotate", client.id), "overlap=60&from=then", "from takes one of now, first_use"),
+        (format!("applications/{}", client.id), "name=x", "in one way at least"),
+        (format!("organizations/{organization}/portal_link"), "user=", "choose at least one thing"),
+        (format!("organizations/{organization}/api_keys"), "name=x&expires=soon", "expires takes 1 to 3650 days, or never"),
+    ] {
+        let answer = post(&on, &session, &format!("/console/{place}"), form).await;
+        assert!(answer.status == 422 && answer.text.contains(says), "{place}: {answer:?}");
+        assert!(answer.text.contains("/console/sign_out") && answer.text.contains("Signing keys"), "the way on stays: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn p6_no_expiry_is_offered_that_the_organization_does_not_allow() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let page = format!("/console/organizations/{organization}/api_keys");
+    let free = get(&on, &session, &page).await.text;
+    assert!(free.contains("value=\"90\" selected") && free.contains("value=\"never\""), "{free}");
+    on.manage("PUT", &format!("/organizations/{organization}/settings"), json!({ "max_expiry_days": 45 })).await.expect(200);
+    let bound = get(&on, &session, &page).await.text;
+    assert!(bound.contains("value=\"45\" selected") && bound.contains("value=\"7\"") && bound.contains("value=\"30\""), "{bound}");
+    assert!(!bound.contains("value=\"90\"") && !bound.contains("value=\"never\""), "{bound}");
+    let made = post(&on, &session, &page, "name=x&expires=45").await;
+    assert!(made.status == 200 && made.text.contains("Copy your API key now"), "{made:?}");
+}
+
+#[tokio::test]
+async fn who_is_known_by_his_address_only_joins_another_organization() {
+    let on = Installation::new().await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    for name in ["One", "Two"] {
+        let organization = on.organization(name).await;
+        let path = format!("/console/organizations/{organization}/members");
+        let added = post(&on, &session, &path, "email=ada@example.com&role=admin").await;
+        assert_eq!(added.status, 303, "{added:?}");
+        assert!(get(&on, &session, &path).await.text.contains("ada@example.com"));
+    }
+    let users = on.manage("GET", "/user_management/users", Value::Null).await.expect(200);
+    assert_eq!(users["data"].as_array().unwrap().len(), 1, "{users}");
+}
+
+/// The names in the rows of a list, and the way to its next page.
+fn rows_of(page: &Answer) -> (Vec<String>, Option<String>) {
+    let names = page
+        .text
+        .split("<tr><td data-label=\"Name\">")
+        .skip(1)
+        .map(|row| row.split("\">").nth(1).unwrap().split('<').next().unwrap().to_owned());
+    let next = page.text.split("<nav class=\"pages\"").nth(1).and_then(|links| {
+        let link = links.split("Next →").next().filter(|_| links.contains("Next →"))?;
+        Some(link.rsplit("href=\"").next()?.split('"').next()?.replace("&#38;", "&").replace("&amp;", "&"))
+    });
+    (names.collect(), next)
+}
+
+#[tokio::test]
+async fn a_list_of_several_pages_is_sorted_as_a_whole() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let mut clients = Vec::new();
+    for number in 0..120 {
+        // In an order that is neither that of the names nor its reverse, with names that are alike but for their case.
+        let name = format!("{}-{}", if number % 2 == 0 { "app" } else { "APP" }, 100 + (number * 37) % 60);
+        clients.push((name.clone(), on.application_of(&organization, json!({ "name": name })).await));
+    }
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let whole = async |query: &str| {
+        let (mut names, mut path) = (Vec::new(), Some(format!("/console/organizations/{organization}?{query}")));
+        while let Some(next) = path {
+            let (rows, after) = rows_of(&get(&on, &session, &next).await);
+            names.extend(rows);
+            path = after;
+        }
+        names
+    };
+    let lower = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>();
+    let mut sorted: Vec<_> = clients.iter().map(|(name, _)| name.to_lowercase()).collect();
+    sorted.sort();
+    assert_eq!(lower(&whole("sort=name").await), sorted);
+    sorted.reverse();
+    assert_eq!(lower(&whole("sort=name&order=desc").await), sorted);
+    let made: Vec<_> = clients.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(whole("sort=created&order=asc").await, made);
+    for (_, client) in &clients[30..33] {
+        on.pass(MINUTE).await;
+        on.token(client).await;
+    }
+    on.app.authority.flush_uses().await.unwrap();
+    let used = whole("sort=last_used").await;
+    assert_eq!(used[..3], [made[32].clone(), made[31].clone(), made[30].clone()]);
+    assert_eq!(used.len(), 120);
+    assert_eq!(lower(&whole("sort=name&search=APP-10").await).len(), 20, "what was searched for stays");
+    // A list that has no last use is as it always is.
+    assert_eq!(get(&on, &session, "/console/organizations?sort=last_used").await.status, 200);
+    assert_eq!(get(&on, &session, "/console/organizations?sort=name&order=desc").await.status, 200);
+    let page = get(&on, &session, &format!("/console/organizations/{organization}?sort=name")).await;
+    assert!(page.text.contains("aria-sort=\"ascending\"") && page.text.contains("sort=name&#38;order=desc"), "{page:?}");
+    assert!(!page.text.contains("data-sort"), "a part of a list is not sorted as if it were all of it");
+}
+
+#[tokio::test]
+async fn a_rotation_is_finished_when_the_old_secrets_tokens_have_expired_and_not_before() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let old = on.application_of(&organization, json!({})).await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let place = format!("/console/applications/{}", old.id);
+    let told = async || get(&on, &session, &place).await.text;
+    assert!(!told().await.contains("the hour of the rotation"));
+    on.token(&old).await;
+    on.pass(MINUTE).await;
+    let rotated = post(&on, &session, &format!("{place}/rotate"), "overlap=86400&from=first_use").await;
+    let secret = secret(&rotated);
+    assert!(told().await.contains("The new secret has not been used yet"));
+    on.pass(MINUTE).await;
+    let token = on.token(&old).await;
+    let new = fixture::Client { secret, ..old.clone() };
+    on.pass(MINUTE).await;
+    on.token(&new).await;
+    on.app.authority.flush_uses().await.unwrap();
+    // The last token of the old one is two minutes old, and lives for three more.
+    let page = told().await;
+    assert!(
+        page.contains("Only the new secret is in use") && page.contains("safe to remove then") && !page.contains("Safe to remove now"),
+        "{page}"
+    );
+    assert!(on.active(&new, &token).await);
+    on.pass(5 * MINUTE).await;
+    let page = told().await;
+    assert!(page.contains("Safe to remove now") && page.contains("Finish: remove the old secret"), "{page}");
+    on.token(&old).await;
+    on.app.authority.flush_uses().await.unwrap();
+    assert!(told().await.contains("Both secrets are in use"));
+    let asked = get(&on, &session, &format!("{place}/cancel_rotation")).await;
+    assert!(asked.text.contains("The new secret is in use already"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_description_keeps_its_lines_and_an_address_that_changes_is_not_verified() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let client = on.application_of(&organization, json!({ "description": "one\ntwo" })).await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let page = get(&on, &session, &format!("/console/applications/{}", client.id)).await;
+    assert!(page.text.contains(">one\ntwo</textarea>"), "{page:?}");
+    // As browsers send it.
+    let form = "name=backend&description=one%0D%0Atwo&client_secret_post=on";
+    assert_eq!(post(&on, &session, &format!("/console/applications/{}", client.id), form).await.status, 303);
+    let found = on.manage("GET", &format!("/connect/applications/{}", client.id), Value::Null).await.expect(200);
+    assert_eq!(found["description"], "one\ntwo");
+    let user = json!({ "email": "ada@example.com", "email_verified": true });
+    let user = on.manage("POST", "/user_management/users", user).await.expect(201);
+    let user = format!("/user_management/users/{}", user["id"].as_str().unwrap());
+    let same = on.manage("PUT", &user, json!({ "email": "ADA@example.com" })).await.expect(200);
+    assert_eq!(same["email_verified"], true);
+    let other = on.manage("PUT", &user, json!({ "email": "eve@example.com" })).await.expect(200);
+    assert_eq!(other["email_verified"], false, "nobody has verified the new one");
+}
+
+#[tokio::test]
+async fn what_was_written_into_a_form_that_is_refused_stands_in_it_again() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    for slug in ["a:b", "c:d"] {
+        on.permission(slug).await;
+    }
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let (place, to) =
+        (format!("/console/organizations/{organization}/api_keys?status=ended"), format!("/console/organizations/{organization}/api_keys"));
+    let own = hidden(&get(&on, &session, &place).await, &to);
+    let written = "name=Nightly+%3Cb%3E&description=one%0D%0Atwo&permissions=a%3Ab&expires=soon";
+    let again = post(&on, &session, &to, &format!("{own}&{written}")).await;
+    assert_eq!(again.status, 422);
+    for kept in [
+        "role=\"alert\" tabindex=\"-1\" autofocus>expires takes 1 to 3650 days, or never<",
+        "value=\"Nightly &#60;b&#62;\"",
+        ">one\ntwo</textarea>",
+        "value=\"a:b\" checked>",
+        "value=\"c:d\">",
+        "<details class=\"card form\" open>",
+        "aria-current=\"true\">Revoked / Expired",
+    ] {
+        assert!(again.text.contains(kept), "{kept}: {again:?}");
+    }
+    // As it is shown again it can be sent again, and then it is taken.
+    let own = hidden(&again, &to);
+    assert!(own.contains("status%3Dended"), "{own}");
+    let made = post(&on, &session, &to, &format!("{own}&{}", written.replace("soon", "7"))).await;
+    assert!(secret(&made).starts_with("chk_"), "{made:?}");
+
+    // What somebody else did in between is told in the same place.
+    let permissions = get(&on, &session, "/console/permissions").await;
+    let taken = format!("{}&slug=a%3Ab&name=Mine&m2m=on", hidden(&permissions, "/console/permissions"));
+    let again = post(&on, &session, "/console/permissions", &taken).await;
+    assert!(again.status == 409 && again.text.contains("value=\"Mine\"") && again.text.contains("autofocus>"), "{again:?}");
+
+    // A form that is not on the page any more is told of all the same.
+    let own = "page=%2Fconsole%2Forganizations&once=1";
+    let again = post(&on, &session, &to, &format!("{own}&{written}")).await;
+    assert!(
+        again.status == 422 && again.text.contains("New organization") && again.text.contains("expires takes 1 to 3650 days"),
+        "{again:?}"
+    );
+    for nowhere in ["%2Fconsole%2Fnonsense", "https%3A%2F%2Fevil.example%2F", "%2Fconsole%2Fopenid", "%00", ""] {
+        let told = post(&on, &session, &to, &format!("page={nowhere}&once=1&{written}")).await;
+        assert!(told.status == 422 && told.text.contains("expires takes 1 to 3650 days"), "{nowhere}: {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_preset_chosen_without_a_script_is_not_lost_with_a_form_that_is_refused() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    for slug in ["a:b", "c:d"] {
+        on.permission(slug).await;
+    }
+    on.manage("POST", "/permission_presets", json!({ "slug": "ci", "name": "CI", "permissions": ["a:b"] })).await.expect(201);
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let (place, to) = (format!("/console/organizations/{organization}"), format!("/console/organizations/{organization}/applications"));
+    let own = hidden(&get(&on, &session, &place).await, &to);
+    let again = post(&on, &session, &to, &format!("{own}&name=&preset=ci")).await;
+    assert!(again.status == 422 && again.text.contains("value=\"a:b\" checked>") && again.text.contains("value=\"c:d\">"), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_form_that_comes_twice_is_done_once_and_shows_its_secret_once() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let client = on.application_of(&organization, json!({})).await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let (keys, application) = (format!("/console/organizations/{organization}/api_keys"), format!("/console/applications/{}", client.id));
+    for (place, to, written) in [
+        (keys.clone(), keys.clone(), "name=Nightly"),
+        (application.clone(), format!("{application}/client_secrets"), "name=second"),
+        (application.clone(), format!("{application}/rotate"), "overlap=60"),
+        ("/console/webhook_endpoints".into(), "/console/webhook_endpoints".into(), "endpoint_url=http%3A%2F%2F127.0.0.1%3A9%2F"),
+        ("/console/management_keys/new".into(), "/console/management_keys".into(), "name=deploy&permissions=events%3Aread"),
+    ] {
+        let form = format!("{}&{written}", hidden(&get(&on, &session, &place).await, &to));
+        let made = secret(&post(&on, &session, &to, &form).await);
+        let events = on.event_names().await.len();
+        let again = post(&on, &session, &to, &form).await;
+        assert!(again.status == 409 && again.text.contains("What was shown once is not shown again"), "{to}: {again:?}");
+        assert!(!again.text.contains(&made), "{to}: {again:?}");
+        assert_eq!(on.event_names().await.len(), events, "{to}: nothing happened");
+        let anew = format!("{}&{written}", hidden(&get(&on, &session, &place).await, &to));
+        assert_ne!(secret(&post(&on, &session, &to, &anew).await), made, "{to}: the same, wanted again");
+    }
+    let form = format!("{}&name=Twice", hidden(&get(&on, &session, &keys).await, &keys));
+    let (one, other) = tokio::join!(post(&on, &session, &keys, &form), post(&on, &session, &keys, &form));
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409], "a button that is pressed twice");
+}
+
+#[tokio::test]
+async fn what_the_api_knows_of_organizations_and_users_is_written_in_the_console_too() {
+    let on = Installation::new().await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let made = post(&on, &session, "/console/organizations", "name=Acme&metadata=%7B%22plan%22%3A%22gold%22%7D").await;
+    let organization = made.header("location").split('/').nth(3).unwrap().split('?').next().unwrap().to_owned();
+    let known = on.manage("GET", &format!("/organizations/{organization}"), Value::Null).await.expect(200);
+    assert_eq!(known["metadata"], json!({ "plan": "gold" }));
+    let members = format!("/console/organizations/{organization}/members");
+    let form = "email=ada@example.com&role=admin&name=Countess&locale=en-GB&metadata=%7B%22desk%22%3A%227%22%7D";
+    assert_eq!(post(&on, &session, &members, form).await.status, 303);
+    let user = async || on.manage("GET", "/user_management/users", Value::Null).await.expect(200)["data"][0].clone();
+    let known = user().await;
+    assert_eq!((&known["name"], &known["locale"], &known["metadata"]), (&json!("Countess"), &json!("en-GB"), &json!({ "desk": "7" })));
+    let listed = on.manage("GET", &format!("/user_management/organization_memberships?organization_id={organization}"), Value::Null).await;
+    let member = format!("/console/members/{}", listed.expect(200)["data"][0]["id"].as_str().unwrap());
+    let page = get(&on, &session, &member).await;
+    assert!(page.text.contains("&#34;desk&#34;: &#34;7&#34;") && page.text.contains("value=\"Countess\""), "{page:?}");
+    let changed = post(&on, &session, &member, "email=ada@example.com&email_verified=on&metadata=%7B%22desk%22%3A%228%22%7D").await;
+    assert_eq!(changed.status, 303);
+    let known = user().await;
+    assert_eq!((&known["name"], &known["email_verified"], &known["metadata"]), (&Value::Null, &json!(true), &json!({ "desk": "8" })));
+    for wrong in ["nonsense", "%5B1%5D", "%7B%22a%22%3A1%7D"] {
+        let refused = post(&on, &session, &member, &format!("email=ada@example.com&metadata={wrong}")).await;
+        assert!(refused.status == 422 && refused.text.contains("metadata takes a JSON object of texts"), "{wrong}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_events_of_an_endpoint_are_chosen_among_those_there_are() {
+    let on = Installation::new().await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let chosen = "endpoint_url=http%3A%2F%2F127.0.0.1%3A9%2F&events=api_key.revoked&events=api_key.created";
+    secret(&post(&on, &session, "/console/webhook_endpoints", chosen).await);
+    let known = async || on.manage("GET", "/webhook_endpoints", Value::Null).await.expect(200)["data"][0].clone();
+    assert_eq!(known().await["events"], json!(["api_key.revoked", "api_key.created"]));
+    let id = known().await["id"].as_str().unwrap().to_owned();
+    let refusals = json!({ "events": ["api_key.create_refused", "api_key.revoked"] });
+    on.manage("PATCH", &format!("/webhook_endpoints/{id}"), refusals).await.expect(200);
+    let page = get(&on, &session, &format!("/console/webhook_endpoints/{id}")).await;
+    for (name, ticked) in [("api_key.create_refused", " checked"), ("api_key.revoked", " checked"), ("api_key.created", "")] {
+        assert!(page.text.contains(&format!("value=\"{name}\"{ticked}>")), "{name}: {page:?}");
+    }
+    let none = post(&on, &session, &format!("/console/webhook_endpoints/{id}"), "endpoint_url=http://127.0.0.1:9/&status=enabled").await;
+    assert_eq!((none.status.as_u16(), known().await["events"].clone()), (303, json!(["*"])));
+}
+
+#[tokio::test]
+async fn a_key_that_is_replaced_says_when_it_can_go() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let old = on.api_key(&organization, json!({})).await;
+    let (id, value) = (old["id"].as_str().unwrap(), &old["value"]);
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let place = format!("/console/api_keys/{id}");
+    let told = async || {
+        on.app.authority.flush_uses().await.unwrap();
+        get(&on, &session, &place).await.text
+    };
+    assert!(!told().await.contains("the hour of the rotation"));
+    let rotated = post(&on, &session, &format!("{place}/rotate"), "overlap=86400&from=first_use&name=Second&expires=30").await;
+    let new = json!(secret(&rotated));
+    assert!(told().await.contains("The new API key has not been used yet"));
+    on.pass(MINUTE).await;
+    on.validate(&new).await;
+    on.pass(MINUTE).await;
+    on.validate(value).await;
+    let page = told().await;
+    assert!(page.contains("Both API keys are in use") && page.contains("the hour of the rotation"), "{page}");
+    on.pass(10 * MINUTE).await;
+    on.validate(&new).await;
+    assert!(told().await.contains("Both API keys are in use"), "as long as the old one was used after the new one");
+    let keys = on.manage("GET", &format!("/organizations/{organization}/api_keys"), Value::Null).await.expect(200);
+    let made = keys["data"].as_array().unwrap().iter().find(|key| key["id"] != id).unwrap();
+    assert_eq!((made["name"].as_str(), made["expires_at"].as_str().map(|at| &at[..10])), (Some("Second"), Some("2026-12-20")));
+}
+
+#[tokio::test]
+async fn a_portal_link_leads_back_where_it_was_told_to_and_can_be_withdrawn() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let user = on.user("ada@example.com").await;
+    let member = on.member(&user, &organization, "admin").await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let to = format!("/console/organizations/{organization}/portal_link");
+    let form = format!("user={user}&api_keys=on&return_url=https%3A%2F%2Fapp.example.com%2Fsettings");
+    let wrong = post(&on, &session, &to, &form.replace("https", "javascript")).await;
+    assert!(wrong.status == 422 && wrong.text.contains("return_url is an https or http URL"), "{wrong:?}");
+    let link = secret(&post(&on, &session, &to, &form).await);
+    let link = link.rsplit('/').next().unwrap();
+    let open = async || on.send("POST", "/portal/open", &[fixture::FORM, fixture::pages::SAME_ORIGIN], format!("link={link}")).await;
+    let revoked = post(&on, &session, &format!("/console/members/{member}/portal_links/revoke"), "").await;
+    assert_eq!(revoked.status, 303);
+    assert_eq!(open().await.status, 403);
+    let link = secret(&post(&on, &session, &to, &form).await);
+    let link = link.rsplit('/').next().unwrap();
+    let opened = on.send("POST", "/portal/open", &[fixture::FORM, fixture::pages::SAME_ORIGIN], format!("link={link}")).await;
+    let page = get(&on, &fixture::pages::cookie(&opened), "/portal/api_keys").await;
+    assert!(page.text.contains("href=\"https://app.example.com/settings\""), "{page:?}");
+}
+
+#[tokio::test]
+async fn events_are_found_by_their_day_and_shown_whole() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    on.pass(2 * 24 * 60 * MINUTE).await;
+    on.organization("Globex").await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let page = get(&on, &session, "/console/events?search=organization.created&until=2026-11-20").await;
+    assert!(page.text.contains(&organization) && !page.text.contains("Globex"), "{page:?}");
+    assert!(page.text.contains("<summary>Show</summary>") && page.text.contains("&#34;actor&#34;: {"), "{page:?}");
+    let page = get(&on, &session, "/console/events?search=organization.created&from=2026-11-22").await;
+    assert!(page.text.contains("Globex") && !page.text.contains(&organization), "{page:?}");
+    let page = get(&on, &session, "/console/events?from=2030-01-01").await;
+    assert!(page.status == 200 && page.text.contains("Nothing matches"), "{page:?}");
+    let refused = get(&on, &session, "/console/events?from=yesterday").await;
+    assert!(refused.status == 422 && refused.text.contains("from takes a day, as in 2026-11-21"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn k11_a_key_signs_before_every_verifier_can_have_it_only_where_that_is_asked_for() {
+    let on = Installation::new().await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let place = "/console/signing_keys/rotate?alg=ES256&purpose=access_token";
+    let question = get(&on, &session, place).await;
+    assert!(question.text.contains("name=\"force\""), "{question:?}");
+    let early = post(&on, &session, place, "").await;
+    assert_eq!(early.status, 409, "{early:?}");
+    let forced = post(&on, &session, place, "force=on").await;
+    assert_eq!((forced.status.as_u16(), forced.header("location")), (303, "/console/signing_keys?done=rotated"), "{forced:?}");
+}
