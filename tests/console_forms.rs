@@ -445,7 +445,7 @@ async fn events_are_found_by_their_day_and_shown_whole() {
     let session = enter(&on, MANAGEMENT_KEY).await;
     let page = get(&on, &session, "/console/events?search=organization.created&until=2026-11-20").await;
     assert!(page.text.contains(&organization) && !page.text.contains("Globex"), "{page:?}");
-    assert!(page.text.contains("<summary>Show</summary>") && page.text.contains("&#34;actor&#34;: {"), "{page:?}");
+    assert!(page.text.contains("<summary>Acme</summary>") && page.text.contains("&#34;actor&#34;: {"), "{page:?}");
     let page = get(&on, &session, "/console/events?search=organization.created&from=2026-11-22").await;
     assert!(page.text.contains("Globex") && !page.text.contains(&organization), "{page:?}");
     let page = get(&on, &session, "/console/events?from=2030-01-01").await;

@@ -22,7 +22,7 @@ fn midnight(visit: &Visit, name: &'static str) -> Result<Option<Timestamp>, Refu
 }
 
 fn table(visit: &Visit, events: &[Event]) -> Table {
-    let mut table = Table::new("", &["When", "Event", "By", "Through", "About", "Details"], "Nothing has happened yet.");
+    let mut table = Table::new("", &["When", "Event", "By", "Through", "About"], "Nothing has happened yet.");
     table.searches = "Event names";
     visit.search(&mut table);
     table.days = Some((visit.query.text("from").to_owned(), visit.query.text("until").to_owned()));
@@ -30,15 +30,14 @@ fn table(visit: &Visit, events: &[Event]) -> Table {
     for event in events {
         let actor = &event.context.actor;
         let subject = serde_json::from_str::<serde_json::Value>(event.data.get()).unwrap_or_default();
-        let text = |name: &str| subject[name].as_str().map(str::to_owned);
-        let about = text("name").or_else(|| text("slug")).or_else(|| text("endpoint_url")).or_else(|| text("id")).or_else(|| text("kid"));
+        let named = ["name", "slug", "endpoint_url", "email", "id", "kid"].into_iter().map(|name| &subject[name]);
+        let about = [&subject["user"]["email"]].into_iter().chain(named).find_map(|value| value.as_str()).unwrap_or("Details");
         table.rows.push(vec![
             Cell::Time(Some(event.created_at), ""),
             Cell::code(event.event.clone()),
             Cell::text(actor.name.clone().unwrap_or_else(|| actor.id.clone())),
             Cell::text(actor.source.clone()),
-            Cell::text(short(&about.unwrap_or_default(), 80)),
-            Cell::Details("Show", serde_json::to_value(event).map_or_else(|_| String::new(), |event| format!("{event:#}"))),
+            Cell::Details(short(about, 80), serde_json::to_value(event).map_or_else(|_| String::new(), |event| format!("{event:#}"))),
         ]);
     }
     table

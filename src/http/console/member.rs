@@ -104,7 +104,6 @@ pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
         locale: text("locale", MAX_NAME)?,
         external_id: text("external_id", MAX_EXTERNAL_ID)?,
         metadata: Some(fields.metadata().map_err(refused)?),
-        ..UserChange::default()
     };
     let update = ("user.update", Power::UsersWrite);
     let user = user.id.to_string();

@@ -64,8 +64,8 @@ pub enum Cell {
     /// Counts, oldest first, as a line.
     Spark(Vec<i64>),
     Number(i64),
-    /// Behind a word: what would fill the page.
-    Details(&'static str, String),
+    /// Behind a few words: what would fill the page.
+    Details(String, String),
     Actions(Vec<Action>),
 }
 
@@ -127,7 +127,7 @@ impl Cell {
 
 impl Table {
     pub fn new(title: impl Into<String>, columns: &[&'static str], empty: impl Into<String>) -> Self {
-        let sorted = |title: &str| if ["", "By the hour", "Details"].contains(&title) { Sorted::No } else { Sorted::Here };
+        let sorted = |title: &str| if ["", "By the hour"].contains(&title) { Sorted::No } else { Sorted::Here };
         let columns = columns.iter().map(|title| Column { title, sorted: sorted(title) }).collect();
         Self { title: title.into(), columns, empty: empty.into(), ..Self::default() }
     }
