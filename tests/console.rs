@@ -360,3 +360,40 @@ async fn the_first_page_says_which_organizations_obtain_the_most_and_to_a_bound_
     let usage = get(&on, &bound, &format!("/console/organizations/{quiet}/usage")).await.text;
     assert!(usage.contains(&clients[1].id), "{usage}");
 }
+
+#[tokio::test]
+async fn success_and_failure_of_token_requests_are_told_of_the_last_day_by_reason() {
+    let on = Installation::new().await;
+    let client = on.application().await;
+    let (wrong, session) = (fixture::Client { secret: "wrong".into(), ..client.clone() }, enter(&on, MANAGEMENT_KEY).await);
+    let told = async || {
+        on.app.authority.flush_uses().await.unwrap();
+        let page = get(&on, &session, "/console").await.text;
+        let row = |outcome: &str| {
+            let row = page.split(&format!("<td data-label=\"Outcome\">{outcome}\n</td>")).nth(1)?;
+            row.split("<span class=\"number\">").nth(1)?.split('<').next()?.parse::<i64>().ok()
+        };
+        (row("issued"), row("invalid_client"), row("invalid_scope"))
+    };
+    assert_eq!(told().await, (Some(0), None, None));
+    for _ in 0..3 {
+        on.token(&client).await;
+    }
+    for _ in 0..2 {
+        assert_eq!(on.token_answer(&wrong, "").await.status, 401);
+    }
+    assert_eq!(told().await, (Some(3), Some(2), None));
+    on.pass(60 * MINUTE).await;
+    assert_eq!(on.token_answer(&client, "&scope=other").await.status, 400);
+    on.token(&client).await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    on.app.authority.flush_uses().await.unwrap();
+    let narrow = on.management_key(&["*"], Some(&client.organization)).await;
+    let bound = get(&on, &enter(&on, &narrow).await, "/console").await.text;
+    assert!(!bound.contains("invalid_client"), "what others failed with is not a tenant's to know");
+    let page = get(&on, &session, "/console").await.text;
+    assert!(page.contains("Token requests in the last 24 hours") && page.contains("invalid_scope"), "{page}");
+    on.pass(24 * 60 * MINUTE).await;
+    let page = get(&on, &enter(&on, MANAGEMENT_KEY).await, "/console").await.text;
+    assert!(!page.contains("invalid_client") && !page.contains("invalid_scope"), "a day later: {page}");
+}

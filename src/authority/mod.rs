@@ -36,6 +36,7 @@ pub mod signing_keys;
 pub mod start;
 pub mod status;
 pub mod token_quotas;
+mod token_requests;
 pub mod usage;
 pub mod usage_history;
 pub mod users;
@@ -107,6 +108,7 @@ pub struct Authority {
     pub(crate) pepper: Pepper,
     pub(crate) random: Random,
     pub(crate) uses: Counts,
+    token_requests: token_requests::TokenRequests,
     pub(crate) failures: Failures,
     pub(crate) refusals: Refusals,
     exceeded: Exceeded,

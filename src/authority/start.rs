@@ -123,6 +123,7 @@ pub async fn start(
         pepper: Pepper::new(&pepper),
         random,
         uses: Default::default(),
+        token_requests: Default::default(),
         failures: Default::default(),
         refusals: Default::default(),
         exceeded: Default::default(),

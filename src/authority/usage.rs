@@ -61,6 +61,8 @@ struct Batch {
     uses: Vec<Uses>,
     first_uses: Vec<(Used, Timestamp)>,
     management_keys: Vec<(ManagementKeyId, Timestamp)>,
+    /// What came of token requests, in an hour.
+    token_requests: (i64, Vec<(&'static str, i64)>),
 }
 
 impl Counts {
@@ -193,11 +195,16 @@ impl Authority {
         if keys.is_empty() {
             *keys = self.uses.counts.iter().map(|entry| *entry.key()).collect();
         }
-        while counts.is_some() || !keys.is_empty() {
+        let mut requests = self.token_requests.are_there();
+        while counts.is_some() || !keys.is_empty() || requests {
             if until.is_some_and(|until| clock::instant() >= until) {
                 break;
             }
-            let batch = counts.get_or_insert_with(|| self.uses.take(keys.drain(..keys.len().min(BATCH)), self.batch_id()));
+            let batch = counts.get_or_insert_with(|| Batch {
+                token_requests: (self.clock.now().hour(), self.token_requests.take()),
+                ..self.uses.take(keys.drain(..keys.len().min(BATCH)), self.batch_id())
+            });
+            requests = false;
             self.write_batch(batch).await?;
             *counts = None;
         }
@@ -212,6 +219,8 @@ impl Authority {
         let mut change = self.begin_as(Actor::system()).await?;
         if usage::begin_batch(&mut change.tx, &batch.id, change.now).await? {
             usage::add(&mut change.tx, &batch.uses).await?;
+            let (hour, requests) = &batch.token_requests;
+            usage::add_token_requests(&mut change.tx, *hour, requests).await?;
             for (credential, at) in &batch.first_uses {
                 match *credential {
                     Used::ClientSecret { id, .. } => change.activate_secret(id, *at).await?,

@@ -17,6 +17,19 @@ pub struct Usage {
 /// How many hours of counts are kept.
 pub const KEPT_HOURS: i64 = 30 * 24;
 
+/// What can come of a token request: a token, or an error (RFC 6749 §5.2, RFC 8707 §2).
+pub const TOKEN_OUTCOMES: [&str; 9] = [
+    "issued",
+    "invalid_client",
+    "invalid_request",
+    "invalid_scope",
+    "invalid_target",
+    "unsupported_grant_type",
+    "temporarily_unavailable",
+    "insufficient_scope",
+    "server_error",
+];
+
 /// Whose uses are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Used {

@@ -94,25 +94,6 @@ impl Metrics {
         class.inc();
     }
 
-    /// How many token requests were refused, by RFC 6749 §5.2 error code.
-    pub fn token_refusals(&self) -> Vec<(&'static str, u64)> {
-        const CODES: [&str; 8] = [
-            "invalid_client",
-            "invalid_request",
-            "invalid_scope",
-            "invalid_target",
-            "unsupported_grant_type",
-            "temporarily_unavailable",
-            "insufficient_scope",
-            "server_error",
-        ];
-        CODES
-            .map(|code| (code, self.token_refusals.get_or_create(&[("error", code)]).get()))
-            .into_iter()
-            .filter(|(_, count)| *count > 0)
-            .collect()
-    }
-
     /// A token that was refused, with this RFC 6749 §5.2 error code.
     pub(super) fn note_refusal(&self, code: &'static str) {
         self.token_refusals.get_or_create(&[("error", code)]).inc();

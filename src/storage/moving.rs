@@ -18,7 +18,7 @@ macro_rules! tables {
 }
 
 /// All of them, each after those it refers to.
-pub const TABLES: [Table; 27] = tables![
+pub const TABLES: [Table; 28] = tables![
     "head",
     "sealed_value",
     "signing_key",
@@ -41,6 +41,7 @@ pub const TABLES: [Table; 27] = tables![
     "idempotent_answer",
     "usage_hour",
     "api_key_usage_hour",
+    "token_request_hour",
     "usage_batch",
     "token_quota",
     "token_quota_hour",

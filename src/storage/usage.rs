@@ -113,6 +113,15 @@ async fn add_tokens(tx: &mut Tx, used: &[Row]) -> Result<()> {
     Ok(())
 }
 
+pub async fn add_token_requests(tx: &mut Tx, hour: i64, requests: &[(&str, i64)]) -> Result<()> {
+    let sql = "INSERT INTO token_request_hour (outcome, hour, requests) VALUES ($1, $2, $3) \
+               ON CONFLICT (outcome, hour) DO UPDATE SET requests = token_request_hour.requests + excluded.requests";
+    for (outcome, count) in requests {
+        run!(tx, |connection| sqlx::query(sql).bind(*outcome).bind(hour).bind(*count).execute(connection))?;
+    }
+    Ok(())
+}
+
 /// The last use of each: a statement that meets a row twice does not say which of them it takes.
 fn last_of<'a>(used: &'a [Row], of: impl Fn(&'a Row) -> Option<&'a String>) -> Vec<&'a Row> {
     let mut last: BTreeMap<&String, &Row> = BTreeMap::new();
@@ -136,7 +145,9 @@ pub async fn purge_hours(tx: &mut Tx, before_hour: i64) -> Result<bool> {
     let keys = "DELETE FROM api_key_usage_hour WHERE (api_key_id, hour) IN \
                 (SELECT api_key_id, hour FROM api_key_usage_hour WHERE hour < $1 LIMIT 1000)";
     let keys = changed!(tx, |connection| sqlx::query(keys).bind(before_hour).execute(connection))?;
-    Ok(secrets + keys > 0)
+    let requests = "DELETE FROM token_request_hour WHERE hour < $1";
+    let requests = changed!(tx, |connection| sqlx::query(requests).bind(before_hour).execute(connection))?;
+    Ok(secrets + keys + requests > 0)
 }
 
 /// Forgets some of the batches of long ago; whether there were any.

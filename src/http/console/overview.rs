@@ -6,6 +6,7 @@ use super::visit::Visit;
 use crate::domain::management_key::Power;
 use crate::domain::page::{Order, PageRequest, SortKey};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::usage::TOKEN_OUTCOMES;
 use crate::http::pages::{Bar, Block, Cell, Chip, Facts, Notice, Page, Refused, Table, Tone, base, columns, rows};
 
 pub async fn overview(visit: Visit) -> Result<Response, Refused> {
@@ -38,8 +39,8 @@ pub async fn overview(visit: Visit) -> Result<Response, Refused> {
             page.push(table);
         }
     }
-    if visit.caller().demand_installation().is_ok() {
-        page.blocks.push(outcomes(&visit));
+    if visit.may(Power::ApplicationsRead) && visit.caller().demand_installation().is_ok() {
+        page.blocks.push(outcomes(&visit).await?);
     }
     if visit.may(Power::ApiKeysRead) {
         page.blocks.extend(keys(&visit));
@@ -88,18 +89,18 @@ fn picture(title: &str, what: &'static str, how_many: &'static str, chart: &[Bar
     Block::Chart { title: title.to_owned(), svg, table: Some(table) }
 }
 
-/// Success against failure, by reason, since this process started.
-fn outcomes(visit: &Visit) -> Block {
-    let issued = i64::try_from(visit.app.metrics.tokens_issued.get()).unwrap_or(i64::MAX);
-    let mut chart = vec![Bar { label: "issued".into(), value: issued, class: "good" }];
-    let refusals = visit.app.metrics.token_refusals().into_iter();
-    chart.extend(refusals.map(|(code, count)| Bar {
-        label: code.to_owned(),
-        value: i64::try_from(count).unwrap_or(i64::MAX),
-        class: "bad",
-    }));
+/// Success against failure, by reason.
+async fn outcomes(visit: &Visit) -> Result<Block, Refused> {
+    let counted = visit.app.authority.token_requests(visit.caller()).await.map_err(|error| visit.refused(error))?;
+    let of = |outcome: &str| counted.iter().find(|(known, _)| known == outcome).map_or(0, |(_, requests)| *requests);
+    let bar = |outcome: &'static str| Bar {
+        label: outcome.to_owned(),
+        value: of(outcome),
+        class: if outcome == TOKEN_OUTCOMES[0] { "good" } else { "bad" },
+    };
+    let chart: Vec<_> = TOKEN_OUTCOMES.into_iter().map(bar).filter(|bar| bar.value > 0 || bar.class == "good").collect();
     let svg = rows(&chart);
-    picture("Token requests since the start of this instance", "Outcome", "Requests", &chart, svg)
+    Ok(picture("Token requests in the last 24 hours", "Outcome", "Requests", &chart, svg))
 }
 
 /// API keys by age, and by when they were last used: what is old and unused can go.

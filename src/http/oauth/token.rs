@@ -54,6 +54,7 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Response {
     match handle(&app, request).await {
         Ok(issued) => {
             app.metrics.tokens_issued.inc();
+            app.authority.note_token_issued();
             if issued.exceeds_observed {
                 app.metrics.tokens_beyond_quota.inc();
             }
@@ -61,6 +62,7 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Response {
         }
         Err(error) => {
             app.metrics.note_refusal(error.code());
+            app.authority.note_token_refused(error.code());
             error.into_response()
         }
     }
