@@ -141,9 +141,12 @@ fn places_that_cannot_be_used() {
     assert!(refused(folder.path(), &[("CHANCERY_DATABASE_URL", "sqlite://file/chancery.db")]).contains("does not exist"));
     std::fs::create_dir(folder.path().join("folder.db")).unwrap();
     assert!(refused(folder.path(), &[("CHANCERY_DATABASE_URL", "sqlite://folder.db")]).contains("not a Chancery database"));
-    for (name, value) in
-        [("CHANCERY_ISSUER", "http://auth.example.com"), ("CHANCERY_ISSUER", "https://auth.example.com/"), ("CHANCERY_LOG", "a=b=c")]
-    {
+    for (name, value) in [
+        ("CHANCERY_ISSUER", "http://auth.example.com"),
+        ("CHANCERY_ISSUER", "https://auth.example.com/"),
+        ("CHANCERY_LOG", "a=b=c"),
+        ("CHANCERY_LOG", ""),
+    ] {
         let said = refused(folder.path(), &[(name, value)]);
         assert!(said.contains(name), "{said}");
     }

@@ -1,4 +1,6 @@
 //! API keys: make, list, rename, expire, revoke. The value leaves with the answer that made it, and is kept nowhere.
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::Authority;
@@ -86,6 +88,18 @@ impl Authority {
             }
         }
         Ok(api_keys::list(&mut tx, reach, &filter, request, now).await?)
+    }
+
+    /// What the users are called whose keys these are, as far as they belong to the organization still.
+    pub async fn owners_of_api_keys(&self, caller: &Caller, of: OrganizationId, keys: &[ApiKey]) -> Result<HashMap<UserId, String>, Error> {
+        let reach = caller.demand(Power::ApiKeysRead)?;
+        let mut owners: Vec<_> = keys.iter().filter_map(|key| key.owner.user_id()).collect();
+        owners.sort_unstable_by_key(ToString::to_string);
+        owners.dedup();
+        let mut tx = self.database.read().await?;
+        let organization = self.organization_of(&mut tx, caller, reach, &of.to_string()).await?;
+        let found = users::of_organization(&mut tx, organization, &owners).await?;
+        Ok(found.into_iter().map(|user| (user.id, user.display_name())).collect())
     }
 
     /// How often a key was used, hour by hour.

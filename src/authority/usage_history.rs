@@ -62,7 +62,8 @@ impl<T: Eq + Hash> HoursOf<T> {
 }
 
 impl Authority {
-    async fn organization_of(&self, tx: &mut Tx, caller: &Caller, reach: Reach, id: &str) -> Result<OrganizationId, Error> {
+    /// An organization in reach, where an acting user is an admin.
+    pub(super) async fn organization_of(&self, tx: &mut Tx, caller: &Caller, reach: Reach, id: &str) -> Result<OrganizationId, Error> {
         let organization = organizations::find(tx, reach, id).await?.ok_or(Error::NotFound("organization"))?;
         demand_admin(tx, caller, Some(organization.id)).await?;
         Ok(organization.id)

@@ -168,7 +168,7 @@ pub struct MigrateArgs {
 /// What is logged, and how.
 #[derive(Args)]
 pub struct LogArgs {
-    /// What is logged: a tracing filter, as in info or chancery=debug
+    /// What is logged: a level, and levels of parts, as in info or chancery=debug,sqlx=warn
     #[arg(long, env = "CHANCERY_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
 

@@ -1,9 +1,9 @@
 //! Users.
-use sqlx::FromRow;
+use sqlx::{FromRow, QueryBuilder};
 
 use super::page::keyset;
 use super::{Result, StoreError, Tx, on, run, stored};
-use crate::domain::id::UserId;
+use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::management_key::Reach;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::timestamp::Timestamp;
@@ -71,6 +71,26 @@ async fn find_by(tx: &mut Tx, reach: Reach, sql: &'static str, value: &str) -> R
     let own = reach.organization().map(|id| id.to_string());
     let row: Option<Row> = on!(tx, |connection| sqlx::query_as(sql).bind(own).bind(value).fetch_optional(connection))?;
     row.map(TryInto::try_into).transpose()
+}
+
+/// Those of these who are members of an organization, active or not.
+pub async fn of_organization(tx: &mut Tx, organization: OrganizationId, ids: &[UserId]) -> Result<Vec<User>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Row> = on!(tx, |connection| async {
+        let mut query = QueryBuilder::new("WITH shown (id) AS (");
+        query.push_values(ids, |mut row, id| {
+            row.push_bind(id.to_string());
+        });
+        query.push(
+            ") SELECT \"user\".* FROM shown JOIN \"user\" ON \"user\".id = shown.id \
+             JOIN organization_membership ON user_id = \"user\".id WHERE organization_id = ",
+        );
+        query.push_bind(organization.to_string());
+        query.build_query_as().persistent(false).fetch_all(connection).await
+    })?;
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
 pub async fn list(tx: &mut Tx, reach: Reach, filter: &UserFilter, request: &PageRequest) -> Result<Page<User>> {

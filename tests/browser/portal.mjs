@@ -129,6 +129,7 @@ assert.equal(await page.getByText("Grace's").count(), 0);
 await look(page, "portal-own-keys");
 await page.getByRole("link", { name: "Members' API Keys" }).click();
 await text(page, "Grace's");
+await page.getByRole("row", { name: /Ada's own.*Ada Lovelace/ }).waitFor();
 assert.equal(await page.getByRole("link", { name: "Rotate Grace's" }).count(), 0, "whoever looks after them gets none of them");
 await look(page, "portal-members-keys");
 await page.getByRole("link", { name: "Revoke Grace's" }).click();

@@ -22,7 +22,7 @@ const NOW: &str = "now";
 pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (mut page, organization) = organizations::page(&visit, &id, "api_keys").await?;
     let place = format!("organizations/{organization}/api_keys");
-    let all = Keys { organization, user: None, owner: OwnerFilter::All };
+    let all = Keys { organization, user: None, owner: OwnerFilter::All, named: visit.may(Power::MembershipsRead) };
     let table = lists::keys(&visit, &all, &place, "No API key yet.", |key| row(&visit, key)).await?;
     if visit.may(WRITE) {
         let form = lists::new_key(&visit, HolderKind::ApiKeyOrganization, organization, visit.path(&place)).await?;
@@ -36,8 +36,8 @@ pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Resul
     Ok(visit.render("organizations", page))
 }
 
-/// What a key is called in a list, and what can be done about it.
-pub fn row(visit: &Visit, key: &ApiKey) -> (Cell, Vec<Action>) {
+/// The page of a key in a list, and what can be done about it.
+pub fn row(visit: &Visit, key: &ApiKey) -> (Option<String>, Vec<Action>) {
     let place = visit.path(format!("api_keys/{}", key.id));
     let name = key.name.as_str();
     let mut actions = Vec::new();
@@ -45,7 +45,7 @@ pub fn row(visit: &Visit, key: &ApiKey) -> (Cell, Vec<Action>) {
         actions.push(Action::link(format!("{place}#rotate"), "Rotate", name));
         actions.push(Action::link(format!("{place}/revoke"), "Revoke", name).last());
     }
-    (Cell::link(place, name), actions)
+    (Some(place), actions)
 }
 
 pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {

@@ -2,6 +2,7 @@
 use axum::extract::Path;
 use axum::response::Response;
 
+use super::organizations;
 use super::visit::Visit;
 use crate::domain::management_key::{Grants, Identity, NewManagementKey, Power};
 use crate::domain::text::{FieldError, Name};
@@ -60,12 +61,9 @@ pub async fn form(visit: Visit) -> Result<Response, Refused> {
     visit.demand_confirmed("management_keys/new")?;
     let mut fields = vec![Field::name("", "Deployment"), powers()];
     if visit.caller().demand_installation().is_ok() {
-        fields.push(Field::text(
-            "organization_id",
-            "Only in the organization",
-            "org_…",
-            "Its ID, from its settings; the whole installation where nothing is said.",
-        ));
+        let hint = "The whole installation where nothing is said.";
+        let only = Field::text("organization_id", "Only in the organization", "org_…", hint);
+        fields.push(only.suggesting(organizations::named(&visit).await?));
         if visit.app.authority.openid_host().is_some() {
             let hint = "Who signs in here as it: an address that your identity provider verified, or its sub.";
             fields.push(Field::text("signs_in_as", "Signs in as", "ada@example.com", hint));

@@ -79,7 +79,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
 
 async fn keys(visit: &Visit, membership: &Membership, page: &mut Page) -> Result<(), Refused> {
     let (organization, place) = (membership.organization_id, format!("members/{}", membership.id));
-    let own = Keys { organization, user: Some(membership.user_id), owner: OwnerFilter::User };
+    let own = Keys { organization, user: Some(membership.user_id), owner: OwnerFilter::User, named: false };
     let table = lists::keys(visit, &own, &place, "No personal API key.", |key| api_keys::row(visit, key)).await?;
     if visit.may(KEYS) && membership.status == MembershipStatus::Active {
         let form = lists::new_key(visit, HolderKind::ApiKeyUser, organization, visit.path(format!("{place}/api_keys"))).await?;

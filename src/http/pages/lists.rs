@@ -1,4 +1,6 @@
 //! The lists of credentials, the same for an operator and for a customer's admin: found, with their use by the hour, searched, sorted and turned.
+use std::collections::HashMap;
+
 use super::credentials::{application_status, key_cells, key_fields, shown_keys};
 use super::rotation::rotation_form;
 use super::{Action, Cell, Field, Form, Refused, Table, Visit, Who, short};
@@ -17,15 +19,17 @@ pub struct Keys {
     /// Of one member alone.
     pub user: Option<UserId>,
     pub owner: OwnerFilter,
+    /// Whether it is told whose each is, beside the organization's own.
+    pub named: bool,
 }
 
-/// The keys as a table; `place` is the path of its page, and `row` says what a key is called and what can be done about it.
+/// The keys as a table; `place` is the path of its page, and `row` says where a key has a page and what can be done about it.
 pub async fn keys<W: Who>(
     visit: &Visit<W>,
     keys: &Keys,
     place: &str,
     empty: &str,
-    row: impl Fn(&ApiKey) -> (Cell, Vec<Action>),
+    row: impl Fn(&ApiKey) -> (Option<String>, Vec<Action>),
 ) -> Result<Table, Refused> {
     let (authority, organization) = (&visit.app.authority, keys.organization.to_string());
     let (status, filters) = shown_keys(&visit.query, &visit.path(place));
@@ -38,11 +42,19 @@ pub async fn keys<W: Who>(
     let listed = listed.map_err(|error| visit.refused(error))?;
     let shown: Vec<_> = listed.data.iter().map(|key| key.id).collect();
     let hours = authority.uses_of_api_keys(visit.caller(), &organization, &shown).await.map_err(|error| visit.refused(error))?;
+    let owners = match keys.named {
+        true => {
+            authority.owners_of_api_keys(visit.caller(), keys.organization, &listed.data).await.map_err(|error| visit.refused(error))?
+        }
+        false => HashMap::new(),
+    };
     let mut table = Table::new("", &KEY_COLUMNS, empty);
     table.filtered = visit.query.has("status");
     table.filters = filters;
     for key in &listed.data {
-        let (name, actions) = row(key);
+        let (href, actions) = row(key);
+        let of = key.owner.user_id().filter(|_| keys.named).map(|id| owners.get(&id).cloned().unwrap_or_else(|| id.to_string()));
+        let name = Cell::Name { text: key.name.as_str().to_owned(), href, of };
         table.rows.push(key_cells(name, key, Some(hours.of_one(&key.id)), visit.now(), actions));
     }
     visit.search(&mut table);

@@ -57,6 +57,12 @@ pub enum Cell {
     Text(String),
     Code(String),
     Link(Link),
+    /// What something is called, the page it has, if it has one, and whose it is.
+    Name {
+        text: String,
+        href: Option<String>,
+        of: Option<String>,
+    },
     Chip(Chip),
     Time(Option<Timestamp>, &'static str),
     /// Counts of 24 hours, 7 and 30 days, and the last 24 hours as a line, oldest first, where it is known.

@@ -51,7 +51,8 @@ async fn page(visit: &Visit, kind: &Kind) -> Result<Response, Refused> {
     let organization = visit.who.session.organization_id;
     let owner = if kind.capability == Capability::ApiKeys { OwnerFilter::Organization } else { OwnerFilter::User };
     let user = visit.who.session.user_id.filter(|_| kind.capability == Capability::OwnKeys);
-    let table = lists::keys(visit, &Keys { organization, user, owner }, kind.place, "No API key yet.", |key| row(visit, key, kind)).await?;
+    let keys = Keys { organization, user, owner, named: kind.capability == Capability::MembersKeys };
+    let table = lists::keys(visit, &keys, kind.place, "No API key yet.", |key| row(visit, key, kind)).await?;
     let mut page = Page::new(kind.title);
     if kind.creates {
         let form = lists::new_key(visit, kind.holder, organization, visit.path(kind.place)).await?;
@@ -61,7 +62,7 @@ async fn page(visit: &Visit, kind: &Kind) -> Result<Response, Refused> {
     Ok(visit.render(kind.place, page))
 }
 
-fn row(visit: &Visit, key: &ApiKey, kind: &Kind) -> (Cell, Vec<Action>) {
+fn row(visit: &Visit, key: &ApiKey, kind: &Kind) -> (Option<String>, Vec<Action>) {
     let name = key.name.as_str();
     let mut actions = Vec::new();
     if key.revoked_at.is_none() {
@@ -70,7 +71,7 @@ fn row(visit: &Visit, key: &ApiKey, kind: &Kind) -> (Cell, Vec<Action>) {
         }
         actions.push(Action::link(visit.path(format!("api_keys/{}/revoke", key.id)), "Revoke", name).last());
     }
-    (Cell::text(name), actions)
+    (None, actions)
 }
 
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
