@@ -54,9 +54,13 @@ async fn rfc9110_13_1_1_a_form_changes_only_what_is_still_as_it_was_when_it_was_
     for (place, form) in &forms {
         let page = get(&on, &session, &format!("/console/{}", place.trim_end_matches("/expire").trim_end_matches("/token_quota"))).await;
         // The settings of an organization and its quota are on one page: each form is found by where it leads.
-        let shown =
-            if page.text.contains(&format!("action=\"/console/{place}\"")) { page } else { settings_of(&on, &session, place).await };
-        let begins = shown.text.split(&format!("action=\"/console/{place}\"")).nth(1).unwrap_or_else(|| panic!("{place}: {shown:?}"));
+        let shown = if page.text.contains(&format!("\"post\" action=\"/console/{place}\"")) {
+            page
+        } else {
+            settings_of(&on, &session, place).await
+        };
+        let begins =
+            shown.text.split(&format!("\"post\" action=\"/console/{place}\"")).nth(1).unwrap_or_else(|| panic!("{place}: {shown:?}"));
         let version = begins.split("name=\"version\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
         let saved = post(&on, &session, &format!("/console/{place}"), &format!("{form}&version={version}")).await;
         assert!(saved.status == 303 && saved.header("location").contains("done=saved"), "{place} {form}: {saved:?}");
@@ -261,6 +265,8 @@ async fn what_was_written_into_a_form_that_is_refused_stands_in_it_again() {
         "value=\"c:d\">",
         "<details class=\"card form\" open>",
         "aria-current=\"true\">Revoked / Expired",
+        // The page stands where the form was sent: what is searched for is asked for where it is.
+        &format!("method=\"get\" action=\"{to}\""),
     ] {
         assert!(again.text.contains(kept), "{kept}: {again:?}");
     }
@@ -322,7 +328,7 @@ async fn a_form_that_comes_twice_is_done_once_and_shows_its_secret_once() {
         let made = secret(&post(&on, &session, &to, &form).await);
         let events = on.event_names().await.len();
         let again = post(&on, &session, &to, &form).await;
-        assert!(again.status == 409 && again.text.contains("What was shown once is not shown again"), "{to}: {again:?}");
+        assert!(again.status == 409 && again.text.contains("is not shown again"), "{to}: {again:?}");
         assert!(!again.text.contains(&made), "{to}: {again:?}");
         assert_eq!(on.event_names().await.len(), events, "{to}: nothing happened");
         let anew = format!("{}&{written}", hidden(&get(&on, &session, &place).await, &to));
@@ -336,31 +342,68 @@ async fn a_form_that_comes_twice_is_done_once_and_shows_its_secret_once() {
 }
 
 #[tokio::test]
+async fn a_button_is_a_form_too() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    on.permission("a:b").await;
+    let client = on.application_of(&organization, json!({ "scopes": ["a:b"] })).await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let to = "/console/permissions/a:b/delete";
+    let form = hidden(&get(&on, &session, to).await, to);
+    let kept = post(&on, &session, to, &form).await;
+    assert!(kept.status == 409 && kept.text.contains("<h1>Delete a:b?</h1>") && kept.text.contains("autofocus>"), "{kept:?}");
+    let application = format!("/console/applications/{}", client.id);
+    secret(&post(&on, &session, &format!("{application}/rotate"), "overlap=60").await);
+    let to = format!("{application}/cancel_rotation");
+    let form = hidden(&get(&on, &session, &to).await, &to);
+    assert_eq!(post(&on, &session, &to, &form).await.status, 303);
+    let again = post(&on, &session, &to, &form).await;
+    assert!(again.status == 409 && again.text.contains("what it asks for was done then"), "{again:?}");
+    // The last admin stays one, and the page that says so is the one with the button.
+    let user = on.user("ada@example.com").await;
+    let member = on.member(&user, &organization, "admin").await;
+    let (place, to) = (format!("/console/organizations/{organization}/members"), format!("/console/members/{member}/member"));
+    let form = hidden(&get(&on, &session, &place).await, &to);
+    let changed = post(&on, &session, &to, &form).await;
+    assert!(changed.status == 303 || changed.text.contains("ada@example.com"), "{changed:?}");
+}
+
+#[tokio::test]
 async fn what_the_api_knows_of_organizations_and_users_is_written_in_the_console_too() {
     let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
     let session = enter(&on, MANAGEMENT_KEY).await;
-    let made = post(&on, &session, "/console/organizations", "name=Acme&metadata=%7B%22plan%22%3A%22gold%22%7D").await;
-    let organization = made.header("location").split('/').nth(3).unwrap().split('?').next().unwrap().to_owned();
-    let known = on.manage("GET", &format!("/organizations/{organization}"), Value::Null).await.expect(200);
-    assert_eq!(known["metadata"], json!({ "plan": "gold" }));
-    let members = format!("/console/organizations/{organization}/members");
-    let form = "email=ada@example.com&role=admin&name=Countess&locale=en-GB&metadata=%7B%22desk%22%3A%227%22%7D";
-    assert_eq!(post(&on, &session, &members, form).await.status, 303);
-    let user = async || on.manage("GET", "/user_management/users", Value::Null).await.expect(200)["data"][0].clone();
+    let settings = format!("/console/organizations/{organization}");
+    let changed = post(&on, &session, &settings, "name=Acme&metadata=%7B%22plan%22%3A%22gold%22%7D").await;
+    assert_eq!(changed.status, 303);
+    let known = async || on.manage("GET", &format!("/organizations/{organization}"), Value::Null).await.expect(200)["metadata"].clone();
+    assert_eq!(known().await, json!({ "plan": "gold" }));
+    assert_eq!(post(&on, &session, &settings, "name=Acme+2").await.status, 303);
+    assert_eq!(known().await, json!({ "plan": "gold" }), "a form that has no such field takes nothing away");
+    let user = on.user("ada@example.com").await;
+    let member = format!("/console/members/{}", on.member(&user, &organization, "admin").await);
+    let user = async || on.manage("GET", &format!("/user_management/users/{user}"), Value::Null).await.expect(200);
+    let form = "email=ada@example.com&name=Countess&locale=en-GB&metadata=%7B%22desk%22%3A%227%22%7D&email_verified=yes";
+    assert_eq!(post(&on, &session, &member, form).await.status, 303);
     let known = user().await;
     assert_eq!((&known["name"], &known["locale"], &known["metadata"]), (&json!("Countess"), &json!("en-GB"), &json!({ "desk": "7" })));
-    let listed = on.manage("GET", &format!("/user_management/organization_memberships?organization_id={organization}"), Value::Null).await;
-    let member = format!("/console/members/{}", listed.expect(200)["data"][0]["id"].as_str().unwrap());
+    assert_eq!(known["email_verified"], true);
     let page = get(&on, &session, &member).await;
     assert!(page.text.contains("&#34;desk&#34;: &#34;7&#34;") && page.text.contains("value=\"Countess\""), "{page:?}");
-    let changed = post(&on, &session, &member, "email=ada@example.com&email_verified=on&metadata=%7B%22desk%22%3A%228%22%7D").await;
-    assert_eq!(changed.status, 303);
+    assert_eq!(post(&on, &session, &member, "email=other@example.com&name=&email_verified=").await.status, 303);
     let known = user().await;
-    assert_eq!((&known["name"], &known["email_verified"], &known["metadata"]), (&Value::Null, &json!(true), &json!({ "desk": "8" })));
+    assert_eq!((&known["name"], &known["locale"], &known["email_verified"]), (&Value::Null, &json!("en-GB"), &json!(false)));
     for wrong in ["nonsense", "%5B1%5D", "%7B%22a%22%3A1%7D"] {
         let refused = post(&on, &session, &member, &format!("email=ada@example.com&metadata={wrong}")).await;
         assert!(refused.status == 422 && refused.text.contains("metadata takes a JSON object of texts"), "{wrong}: {refused:?}");
     }
+    // As much as there may be, in letters that a browser sends as nine bytes each.
+    let most: serde_json::Map<_, _> = (0..50).map(|n| (format!("{}{n:02}", "鍵".repeat(38)), json!("値".repeat(600)))).collect();
+    let text: String = form_urlencoded::byte_serialize(Value::from(most.clone()).to_string().as_bytes()).collect();
+    assert_eq!(post(&on, &session, &member, &format!("email=ada@example.com&metadata={text}")).await.status, 303);
+    assert_eq!(user().await["metadata"], Value::from(most));
+    let refused = post(&on, &session, &member, &format!("email={}", "x".repeat(600_000))).await;
+    assert!(refused.status == 413 && refused.text.contains("too large"), "{refused:?}");
 }
 
 #[tokio::test]
@@ -375,9 +418,13 @@ async fn the_events_of_an_endpoint_are_chosen_among_those_there_are() {
     let refusals = json!({ "events": ["api_key.create_refused", "api_key.revoked"] });
     on.manage("PATCH", &format!("/webhook_endpoints/{id}"), refusals).await.expect(200);
     let page = get(&on, &session, &format!("/console/webhook_endpoints/{id}")).await;
-    for (name, ticked) in [("api_key.create_refused", " checked"), ("api_key.revoked", " checked"), ("api_key.created", "")] {
+    for (name, ticked) in [("api_key.revoked", " checked"), ("api_key.created", "")] {
         assert!(page.text.contains(&format!("value=\"{name}\"{ticked}>")), "{name}: {page:?}");
     }
+    assert!(page.text.contains("name=\"refusals\" value=\"api_key.create_refused\""), "{page:?}");
+    let both = "endpoint_url=http://127.0.0.1:9/&status=enabled&events=user.deleted&refusals=user.delete_refused+user.create_refused";
+    assert_eq!(post(&on, &session, &format!("/console/webhook_endpoints/{id}"), both).await.status, 303);
+    assert_eq!(known().await["events"], json!(["user.deleted", "user.delete_refused", "user.create_refused"]));
     let none = post(&on, &session, &format!("/console/webhook_endpoints/{id}"), "endpoint_url=http://127.0.0.1:9/&status=enabled").await;
     assert_eq!((none.status.as_u16(), known().await["events"].clone()), (303, json!(["*"])));
 }
@@ -408,8 +455,16 @@ async fn a_key_that_is_replaced_says_when_it_can_go() {
     on.validate(&new).await;
     assert!(told().await.contains("Both API keys are in use"), "as long as the old one was used after the new one");
     let keys = on.manage("GET", &format!("/organizations/{organization}/api_keys"), Value::Null).await.expect(200);
-    let made = keys["data"].as_array().unwrap().iter().find(|key| key["id"] != id).unwrap();
+    let made = keys["data"].as_array().unwrap().iter().find(|key| key["id"] != id).unwrap().clone();
     assert_eq!((made["name"].as_str(), made["expires_at"].as_str().map(|at| &at[..10])), (Some("Second"), Some("2026-12-20")));
+    // Nobody is told to revoke the last one that works.
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    on.manage("DELETE", &format!("/api_keys/{}", made["id"].as_str().unwrap()), Value::Null).await.expect(204);
+    let page = get(&on, &session, &place).await.text;
+    assert!(page.contains("What was to replace this key does not work any more") && !page.contains("in use"), "{page}");
+    on.pass(25 * 60 * MINUTE).await;
+    let page = get(&on, &enter(&on, MANAGEMENT_KEY).await, &place).await.text;
+    assert!(page.contains("Expired") && !page.contains("replace this key") && !page.contains("the hour of the rotation"), "{page}");
 }
 
 #[tokio::test]
@@ -465,4 +520,30 @@ async fn k11_a_key_signs_before_every_verifier_can_have_it_only_where_that_is_as
     assert_eq!(early.status, 409, "{early:?}");
     let forced = post(&on, &session, place, "force=on").await;
     assert_eq!((forced.status.as_u16(), forced.header("location")), (303, "/console/signing_keys?done=rotated"), "{forced:?}");
+}
+
+#[tokio::test]
+async fn the_forms_of_an_issuer_with_a_path_are_found_under_it() {
+    let on = Installation::deployed(|deployment| deployment.issuer = "https://example.com/auth".into()).await;
+    let organization = on.organization("Acme").await;
+    let session = enter_at(&on, "/auth").await;
+    let to = format!("/auth/console/organizations/{organization}/api_keys");
+    for prefix in ["/auth", ""] {
+        let place = format!("{prefix}/console/organizations/{organization}/api_keys");
+        let own = hidden(&get(&on, &session, &place).await, &to);
+        let again = post(&on, &session, &place, &format!("{own}&name=Kept&expires=soon")).await;
+        assert!(again.status == 422 && again.text.contains("value=\"Kept\""), "{prefix}: {again:?}");
+        let own = hidden(&again, &to);
+        let made = post(&on, &session, &place, &format!("{own}&name=Kept")).await;
+        assert!(secret(&made).starts_with("chk_"), "{made:?}");
+        let twice = post(&on, &session, &place, &format!("{own}&name=Kept")).await;
+        assert_eq!(twice.status, 409, "{twice:?}");
+    }
+}
+
+async fn enter_at(on: &Installation, base: &str) -> String {
+    let sent = [fixture::FORM, fixture::pages::SAME_ORIGIN];
+    let answer = on.send("POST", &format!("{base}/console/sign_in"), &sent, format!("management_key={MANAGEMENT_KEY}")).await;
+    assert_eq!(answer.header("location"), format!("{base}/console?signed_in=now"), "{answer:?}");
+    fixture::pages::cookie(&answer)
 }

@@ -4,7 +4,7 @@ mod fixture;
 use std::time::Duration;
 
 use chancery::domain::brand::{Brand, Logo};
-use fixture::pages::{SAME_ORIGIN, get, post, secret};
+use fixture::pages::{SAME_ORIGIN, get, hidden, post, secret};
 use fixture::{Answer, FORM, ISSUER, Installation, MANAGEMENT_KEY, is_problem};
 use serde_json::{Value, json};
 
@@ -279,4 +279,22 @@ async fn who_looks_after_members_keys_revokes_them_and_gets_none_of_them() {
     assert_eq!(on.reason(&key["value"]).await, Value::Null);
     assert_eq!(post(&on, &cookie, &path("revoke"), "").await.status, 303);
     assert_eq!(on.reason(&key["value"]).await, "revoked");
+}
+
+#[tokio::test]
+async fn a_form_that_is_refused_keeps_what_was_written_and_one_that_comes_twice_is_done_once() {
+    let on = Installation::new().await;
+    let (one, other) = (on.organization("One").await, on.organization("Other").await);
+    let enter = async |organization: &str| enter(&on, json!({ "organization": organization })).await;
+    let (first, second) = (enter(&one).await, enter(&other).await);
+    let to = "/portal/api_keys";
+    let own = hidden(&get(&on, &first, to).await, to);
+    let again = post(&on, &first, to, &format!("{own}&name=Nightly&expires=soon")).await;
+    assert!(again.status == 422 && again.text.contains("value=\"Nightly\"") && again.text.contains("autofocus>"), "{again:?}");
+    let form = format!("{}&name=Nightly", hidden(&again, to));
+    let made = secret(&post(&on, &first, to, &form).await);
+    let twice = post(&on, &first, to, &form).await;
+    assert!(twice.status == 409 && twice.text.contains("Nightly") && !twice.text.contains(&made), "{twice:?}");
+    // The same bytes from somebody else's session are another request.
+    assert_ne!(secret(&post(&on, &second, to, &form).await), made);
 }

@@ -7,7 +7,7 @@ use super::Authority;
 use super::acting::demand_admin;
 use super::caller::Caller;
 use super::error::Error;
-use crate::domain::api_key::ApiKey;
+use crate::domain::api_key::{ApiKey, ApiKeyStatus};
 use crate::domain::application::{Application, access_token_lifetime};
 use crate::domain::id::{ApiKeyId, ApplicationId, ClientSecretId, OrganizationId};
 use crate::domain::management_key::{Power, Reach};
@@ -178,13 +178,14 @@ impl Authority {
         Ok(RotationUse { since: uses.into_iter().collect(), tokens_live_for })
     }
 
-    /// The same of an API key that retires, beside what replaces it, where that is there still.
+    /// The same of an API key that works and retires, beside what is to replace it.
     ///
     /// # Errors
     /// As before.
     pub async fn key_rotation_use(&self, caller: &Caller, old: &ApiKey) -> Result<Option<(ApiKey, RotationUse<ApiKeyId>)>, Error> {
         let reach = caller.demand(Power::ApiKeysRead)?;
-        let Some(retirement) = old.life.retirement else { return Ok(None) };
+        let active = old.status_at(self.clock.now()) == ApiKeyStatus::Active;
+        let Some(retirement) = old.life.retirement.filter(|_| active) else { return Ok(None) };
         let mut tx = self.database.read().await?;
         demand_admin(&mut tx, caller, Some(old.owner.organization_id())).await?;
         let new = api_keys::find(&mut tx, reach, &retirement.successor.to_string(), self.clock.now()).await?;

@@ -105,10 +105,8 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     let mut page = Page::new(key.name.as_str());
     page.trail.extend(organizations::trail(&visit, organization, "/api_keys").await);
     page.push(facts(&key, visit.now()));
-    if key.revoked_at.is_none() {
-        let rotation = visit.app.authority.key_rotation_use(visit.caller(), &key).await.map_err(|error| visit.refused(error))?;
-        page.blocks.extend(rotation.into_iter().flat_map(|(new, used)| key_rotation_blocks(&key, &new, &used, visit.now())));
-    }
+    let rotation = visit.app.authority.key_rotation_use(visit.caller(), &key).await.map_err(|error| visit.refused(error))?;
+    page.blocks.extend(rotation.into_iter().flat_map(|(new, used)| key_rotation_blocks(&key, &new, &used, visit.now())));
     let hours = visit.app.authority.uses_of_api_keys(visit.caller(), &organization.to_string(), &[key.id]).await;
     let hours = hours.map_err(|error| visit.refused(error))?.of_one(&key.id);
     page.blocks.push(by_hour("Uses in the last 24 hours", "Uses", &hours, visit.now()));

@@ -181,7 +181,8 @@ fn facts(application: &Application) -> Facts {
 
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     let refused = |error: FieldError| visit.refused(error);
-    let resources = fields.all("resources");
+    let others = fields.text("other_resources").split_whitespace().map(str::to_owned);
+    let resources: Vec<_> = fields.all("resources").into_iter().chain(others).collect();
     let methods: Vec<_> = METHODS.into_iter().filter(|(name, _, _)| fields.has(name)).map(|(_, _, method)| method).collect();
     if methods.is_empty() {
         return Err(refused(FieldError::new(

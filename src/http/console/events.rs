@@ -21,10 +21,10 @@ fn midnight(visit: &Visit, name: &'static str) -> Result<Option<Timestamp>, Refu
     Timestamp::parse(&format!("{day}T00:00:00Z")).map(Some).ok_or_else(wrong)
 }
 
-fn table(visit: &Visit, events: &[Event]) -> Table {
+fn table(visit: &Visit, events: &[Event], place: &str) -> Table {
     let mut table = Table::new("", &["When", "Event", "By", "Through", "About"], "Nothing has happened yet.");
     table.searches = "Event names";
-    visit.search(&mut table);
+    visit.search(&mut table, place);
     table.days = Some((visit.query.text("from").to_owned(), visit.query.text("until").to_owned()));
     table.filtered |= visit.query.has("from") || visit.query.has("until");
     for event in events {
@@ -49,7 +49,7 @@ async fn found(visit: &Visit, organization_id: Option<String>, place: &str) -> R
     let filter = EventFilter { events, organization_id, from, to };
     let listed = visit.app.authority.list_events(visit.caller(), &filter, &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
-    let mut table = table(visit, &listed.data);
+    let mut table = table(visit, &listed.data, place);
     visit.turn(&mut table, &listed, place, &KEPT);
     Ok(table)
 }

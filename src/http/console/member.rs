@@ -38,6 +38,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
         ],
     });
     if visit.may(Power::UsersWrite) && visit.caller().demand_installation().is_ok() {
+        let unsaid = if user.email_verified { "verified, as long as it is this one" } else { "not verified, as it was" };
         let filled = |name, label, value: &Option<String>| Field::filled(name, label, value.clone().unwrap_or_default(), "");
         page.push(Form {
             title: "Change who he is".into(),
@@ -51,7 +52,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                 filled("locale", "Locale", &user.locale),
                 filled("external_id", "External ID", &user.external_id),
                 Field::metadata(&user.metadata),
-                Field::Tick { name: "email_verified", label: "The address is verified", on: user.email_verified },
+                Field::choice("email_verified", "The address is", &[("", unsaid), ("yes", "verified"), ("no", "not verified")], ""),
             ],
             button: "Save".into(),
             version: Some(user.version),
@@ -61,12 +62,12 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     if visit.may(Power::ApiKeysRead) {
         keys(&visit, &membership, &mut page).await?;
     }
+    if visit.may(Power::ApiKeysWrite) {
+        let place = visit.path(format!("members/{id}/portal_links/revoke"));
+        page.blocks.push(Block::Actions(vec![Action::link(place, "Revoke portal links", &user.display_name()).dangerous()]));
+    }
     if visit.may(WRITE) {
         let mut actions = actions(&visit, &membership);
-        if visit.may(Power::ApiKeysWrite) {
-            let place = visit.path(format!("members/{id}/portal_links/revoke"));
-            actions.push(Action::post(place, "Revoke portal links", &user.display_name()).dangerous());
-        }
         actions.push(Action::link(visit.path(format!("members/{id}/delete")), "Remove", &user.display_name()).last());
         if visit.may(Power::UsersWrite) && visit.caller().demand_installation().is_ok() {
             let place = visit.path(format!("users/{}/delete", user.id));
@@ -91,22 +92,22 @@ async fn keys(visit: &Visit, membership: &Membership, page: &mut Page) -> Result
 
 pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     let refused = |error: FieldError| visit.refused(error);
-    let text = |name: &'static str, most: usize| parse_optional(name, fields.get(name), most).map_err(refused).map(Some);
-    let user = find(&visit, &id).await?.user;
-    let verified = fields.has("email_verified");
+    // A form of an earlier version, without a field, takes nothing away.
+    let text = |name: &'static str, most: usize| {
+        parse_optional(name, fields.get(name), most).map_err(refused).map(|text| fields.had(name).then_some(text))
+    };
+    let user = find(&visit, &id).await?.user_id.to_string();
     let change = UserChange {
         email: Some(Email::parse(fields.text("email")).map_err(refused)?),
-        // Unless somebody says so, another address is not verified because the one before was.
-        email_verified: (verified != user.email_verified).then_some(verified),
+        email_verified: fields.chosen("email_verified", &[("yes", true), ("no", false)]).map_err(refused)?,
         first_name: text("first_name", MAX_NAME)?,
         last_name: text("last_name", MAX_NAME)?,
         name: text("name", MAX_NAME)?,
         locale: text("locale", MAX_NAME)?,
         external_id: text("external_id", MAX_EXTERNAL_ID)?,
-        metadata: Some(fields.metadata().map_err(refused)?),
+        metadata: fields.metadata().map_err(refused)?,
     };
     let update = ("user.update", Power::UsersWrite);
-    let user = user.id.to_string();
     visit.change(update, Some(&user), async |begun| begun.change_user(&user, change).await).await?;
     Ok(visit.done(format!("members/{id}"), "saved", None))
 }

@@ -8,6 +8,7 @@ use crate::authority::change::Change;
 use crate::authority::error::Error;
 use crate::domain::management_key::Power;
 use crate::domain::membership::{Membership, MembershipFilter, MembershipStatus, NewMembership, Role};
+use crate::domain::metadata::Metadata;
 use crate::domain::page::{Order, PageRequest, SortKey};
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, MAX_NAME, parse_optional};
 use crate::domain::user::{Email, NewUser, User};
@@ -114,10 +115,10 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
         email_verified: false,
         first_name: text("first_name", MAX_NAME)?,
         last_name: text("last_name", MAX_NAME)?,
-        name: text("name", MAX_NAME)?,
-        locale: text("locale", MAX_NAME)?,
+        name: None,
+        locale: None,
         external_id: text("external_id", MAX_EXTERNAL_ID)?,
-        metadata: fields.metadata().map_err(refused)?,
+        metadata: Metadata::default(),
     };
     let join = async |change: &mut Change| {
         let user = match known {

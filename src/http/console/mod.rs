@@ -53,7 +53,7 @@ pub fn routes(base: &str, app: &Arc<App>) -> Router<Arc<App>> {
         .route("/console/members/{id}/api_keys", post(member::create_key))
         .route("/console/members/{id}/delete", get(member::confirm_removal).post(member::remove))
         .route("/console/members/{id}/deactivate", get(member::confirm_deactivation).post(member::deactivate))
-        .route("/console/members/{id}/portal_links/revoke", post(portal_links::revoke))
+        .route("/console/members/{id}/portal_links/revoke", get(portal_links::confirm_revocation).post(portal_links::revoke))
         .route("/console/members/{id}/{what}", post(members::change))
         .route("/console/organizations/{id}/usage", get(usage::show))
         .route("/console/organizations/{id}/settings", get(settings::show).post(settings::update))

@@ -7,6 +7,7 @@ use super::visit::Visit;
 use crate::authority::error::Error;
 use crate::domain::id::OrganizationId;
 use crate::domain::management_key::Power;
+use crate::domain::metadata::Metadata;
 use crate::domain::organization::{NewOrganization, Organization, OrganizationChange, OrganizationStatus};
 use crate::domain::page::{Order, PageRequest, SortKey};
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, Name, parse_optional};
@@ -40,7 +41,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     let listed = visit.app.authority.list_organizations(visit.caller(), search, &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
     let mut table = Table::new("", &["Name", "External ID", "Status", "Created", "ID"], "No organization yet.");
-    visit.search(&mut table);
+    visit.search(&mut table, "organizations");
     for organization in &listed.data {
         let id = organization.id.to_string();
         table.rows.push(vec![
@@ -76,7 +77,7 @@ pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
     let new = NewOrganization {
         name: Name::parse("name", fields.text("name")).map_err(|error| visit.refused(error))?,
         external_id: parse_optional("external_id", fields.get("external_id"), MAX_EXTERNAL_ID).map_err(|error| visit.refused(error))?,
-        metadata: fields.metadata().map_err(|error| visit.refused(error))?,
+        metadata: Metadata::default(),
     };
     let (organization, _) = visit.change(CREATE, None, async |change| change.register_organization(new).await).await?;
     Ok(visit.done(format!("organizations/{}", organization.id), "made", None))
@@ -162,7 +163,7 @@ pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     let name = Name::parse("name", fields.text("name")).map_err(|error| visit.refused(error))?;
     let external_id = parse_optional("external_id", fields.get("external_id"), MAX_EXTERNAL_ID).map_err(|error| visit.refused(error))?;
     let metadata = fields.metadata().map_err(|error| visit.refused(error))?;
-    let change = OrganizationChange { name: Some(name), external_id: Some(external_id), metadata: Some(metadata) };
+    let change = OrganizationChange { name: Some(name), external_id: Some(external_id), metadata };
     visit.change(UPDATE, Some(&id), async |begun| begun.change_organization(&id, change).await).await?;
     Ok(visit.done(format!("organizations/{id}/settings"), "saved", None))
 }

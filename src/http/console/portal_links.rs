@@ -7,7 +7,7 @@ use super::visit::Visit;
 use crate::authority::portal::operation;
 use crate::domain::portal::{Capability, NewPortalSession, parse_return_url};
 use crate::domain::text::FieldError;
-use crate::http::pages::{Field, Fields, Form, Kind, Page, Refused, Reveal};
+use crate::http::pages::{Field, Fields, Form, Kind, Page, Question, Refused, Reveal};
 
 /// What a link can be for.
 const GRANTS: [(&str, &str, Capability); 4] = [
@@ -58,6 +58,19 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
         done: visit.path(format!("organizations/{id}/members")),
     });
     Ok(visit.render("organizations", page))
+}
+
+pub async fn confirm_revocation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let membership = member::find(&visit, &id).await?;
+    let question = Question {
+        title: format!("Revoke the portal links of {}?", membership.user.display_name()),
+        text: "They open nothing any more, and who is in by one of them is out. Links for whoever opens them are nobody's own, and go on.",
+        action: visit.path(format!("members/{id}/portal_links/revoke")),
+        button: "Revoke",
+        back: visit.path(format!("members/{id}")),
+        ..Question::default()
+    };
+    Ok(visit.render("organizations", question.page()))
 }
 
 /// Ends a member's links, and the sessions they opened.

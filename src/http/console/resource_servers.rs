@@ -9,7 +9,7 @@ use crate::domain::management_key::Power;
 use crate::domain::page::{Order, PageRequest, SortKey};
 use crate::domain::resource_server::{NewResourceServer, PRESETS, ResourceServer, ResourceServerChange, check_claims, parse_identifier};
 use crate::domain::text::{FieldError, Name};
-use crate::http::pages::{Action, Block, Cell, Checks, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Table};
+use crate::http::pages::{Action, Block, Cell, Checks, Facts, Field, Fields, Form, Kind, MAX_JSON, Page, Question, Refused, Table};
 
 const WRITE: Power = Power::ResourceServersWrite;
 const ALGORITHMS: [(&str, &str); 4] =
@@ -76,17 +76,20 @@ pub async fn named(visit: &Visit) -> Result<Vec<(String, String)>, Refused> {
     Ok(listed.map(|server| (server.identifier, server.name.as_str().to_owned())).collect())
 }
 
-/// Which of them an application may ask for; nothing where there is none to choose.
-pub async fn chosen(visit: &Visit, on: &[String]) -> Result<Option<Field>, Refused> {
-    let mut known = named(visit).await?;
-    let others: Vec<_> = on.iter().filter(|asked| known.iter().all(|(identifier, _)| identifier != *asked)).cloned().collect();
-    known.extend(others.into_iter().map(|identifier| (identifier, String::new())));
+/// Which of them an application may ask for: those that are known here as boxes, and room for others.
+pub async fn chosen(visit: &Visit, on: &[String]) -> Result<Vec<Field>, Refused> {
+    let known = named(visit).await?;
+    let others: Vec<_> = on.iter().filter(|asked| known.iter().all(|(identifier, _)| identifier != *asked)).map(String::as_str).collect();
+    let label = "Resource servers: any where none is chosen";
+    let hint = "Their identifiers, with spaces between them.";
+    let written = Field::text("other_resources", if known.is_empty() { label } else { "Others" }, "https://api.example.com", hint);
+    let written = written.with(others.join(" "));
     if known.is_empty() {
-        return Ok(None);
+        return Ok(vec![written]);
     }
     let boxes = known.into_iter().map(|(identifier, text)| (identifier.clone(), text, on.contains(&identifier))).collect();
     let groups = vec![Checks { title: String::new(), boxes }];
-    Ok(Some(Field::Checks { name: "resources", label: "Resource servers: any where none is chosen", presets: Vec::new(), groups }))
+    Ok(vec![Field::Checks { name: "resources", label, presets: Vec::new(), groups }, written])
 }
 
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
@@ -151,6 +154,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
                     },
                     placeholder: "{ \"tier\": \"gold\" }",
                     hint: "A JSON object.",
+                    most: MAX_JSON,
                 },
             ],
             button: "Save".into(),

@@ -91,7 +91,7 @@ pub async fn confirm_rotation(visit: Visit) -> Result<Response, Refused> {
         text: "The published successor signs from now on. Tokens of the key before stay good: it leaves the key set after the last of them.",
         asks: vec![Field::Tick {
             name: "force",
-            label: "Also where verifiers that keep the key set may not have the successor yet",
+            label: "Force it, also where verifiers that keep the key set may not have the successor yet",
             on: false,
         }],
         action: visit.path(format!("signing_keys/rotate?alg={}&purpose={}", line.alg.name(), line.purpose.name())),

@@ -24,7 +24,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             Cell::Actions(if writes { vec![delete] } else { Vec::new() }),
         ]);
     }
-    visit.search(&mut table);
+    visit.search(&mut table, "users");
     visit.turn(&mut table, &listed, "users", &["search"]);
     let mut page = Page::new("Users");
     page.push(table);

@@ -70,6 +70,10 @@ impl Who for Operator {
         &self.caller
     }
 
+    fn session(&self) -> String {
+        self.session.id.to_string()
+    }
+
     fn demand(&self, power: Power) -> Result<(), Error> {
         self.caller.demand(power).map(drop)
     }

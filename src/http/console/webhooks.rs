@@ -47,8 +47,10 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             fields: vec![
                 Field::required("endpoint_url", "URL", "https://example.com/webhooks", "").of_kind(Kind::Url),
                 Field::text("organization_id", "Only of the organization", "org_…", "").suggesting(organizations::named(&visit).await?),
-                events(&[]),
-            ],
+            ]
+            .into_iter()
+            .chain(events(&[]))
+            .collect(),
             button: "Create".into(),
             open: listed.data.is_empty(),
             ..Form::default()
@@ -58,23 +60,28 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     Ok(visit.render("webhook_endpoints", page))
 }
 
-/// All there are, by what they are about; `on` are asked for already.
-fn events(on: &[String]) -> Field {
-    let others = on.iter().map(String::as_str).filter(|name| *name != EVERY_EVENT && !EVENT_NAMES.contains(name));
+/// All there are, by what they are about, and room for refusals, of which there is one for each call; `on` are asked for already.
+fn events(on: &[String]) -> [Field; 2] {
     let mut groups: Vec<Checks> = Vec::new();
-    for name in EVENT_NAMES.iter().copied().chain(others) {
+    for name in EVENT_NAMES {
         let about = name.split('.').next().unwrap_or(name);
-        let ticked = (name.to_owned(), String::new(), on.iter().any(|asked| asked == name));
+        let ticked = ((*name).to_owned(), String::new(), on.iter().any(|asked| asked == name));
         match groups.last_mut().filter(|group| group.title == about) {
             Some(group) => group.boxes.push(ticked),
             None => groups.push(Checks { title: about.to_owned(), boxes: vec![ticked] }),
         }
     }
-    Field::Checks { name: "events", label: "Events: all where none is chosen", presets: Vec::new(), groups }
+    let refusals: Vec<_> = on.iter().map(String::as_str).filter(|name| *name != EVERY_EVENT && !EVENT_NAMES.contains(name)).collect();
+    let hint = "Names that end in _refused, with spaces between them.";
+    [
+        Field::Checks { name: "events", label: "Events: all where none is chosen", presets: Vec::new(), groups },
+        Field::text("refusals", "Refusals", "api_key.create_refused", hint).with(refusals.join(" ")),
+    ]
 }
 
 fn subscription(fields: &Fields) -> Result<Subscription, FieldError> {
-    let names = fields.all("events");
+    let refusals = fields.text("refusals").split_whitespace().map(str::to_owned);
+    let names: Vec<_> = fields.all("events").into_iter().chain(refusals).collect();
     Subscription::parse(if names.is_empty() { vec![EVERY_EVENT.to_owned()] } else { names })
 }
 
@@ -137,8 +144,10 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             fields: vec![
                 Field::required("endpoint_url", "URL", "", "").with(&endpoint.endpoint_url).of_kind(Kind::Url),
                 Field::choice("status", "Status", &[("enabled", "Enabled"), ("disabled", "Disabled")], endpoint.status.name()),
-                events(&endpoint.events),
-            ],
+            ]
+            .into_iter()
+            .chain(events(&endpoint.events))
+            .collect(),
             button: "Save".into(),
             version: Some(endpoint.version),
             ..Form::default()

@@ -1,21 +1,19 @@
-//! A form that was sent, read as every body is: bounded in size and time.
+//! What was written into a form, and what stands in a query.
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use super::Refused;
 use super::sent::Sent;
 use crate::domain::credential::Secret;
 use crate::domain::metadata::{Metadata, check_metadata};
 use crate::domain::text::FieldError;
 use crate::http::App;
-use crate::http::body::read;
-
-const MAX_FORM_BYTES: usize = 64 * 1024;
 
 /// Names and values, in their order.
+#[derive(Default)]
 pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
@@ -41,6 +39,11 @@ impl Fields {
     /// All that were chosen.
     pub fn all(&self, name: &str) -> Vec<String> {
         self.0.iter().filter(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// Whether there was such a field, whatever was written into it.
+    pub fn had(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -73,11 +76,13 @@ impl Fields {
         read.map_err(|error| FieldError::new("invalid_value", name, format!("{name} takes {what}: {error}")))
     }
 
+    /// `None` where the form had no such field.
+    ///
     /// # Errors
     /// A [`FieldError`] for what is no metadata.
-    pub fn metadata(&self) -> Result<Metadata, FieldError> {
+    pub fn metadata(&self) -> Result<Option<Metadata>, FieldError> {
         let metadata = self.json("metadata", "a JSON object of texts, as in {\"plan\": \"gold\"}")?.unwrap_or_default();
-        check_metadata(&metadata).map(|()| metadata)
+        check_metadata(&metadata).map(|()| Some(metadata).filter(|_| self.had("metadata")))
     }
 
     pub fn secret(&self, name: &str) -> Secret {
@@ -85,18 +90,10 @@ impl Fields {
     }
 }
 
-impl FromRequest<Arc<App>> for Fields {
-    type Rejection = Refused;
+impl FromRequestParts<Arc<App>> for Fields {
+    type Rejection = Infallible;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refused> {
-        let (parts, body) = request.into_parts();
-        let sent = parts.extensions.get::<Sent>().cloned().unwrap_or_default();
-        let bytes = read(&parts.headers, body, MAX_FORM_BYTES).await;
-        let bytes = bytes.map_err(|error| Refused::new(app, error.status(), "That cannot be taken", error.message()))?;
-        let text = str::from_utf8(&bytes)
-            .map_err(|_utf8| Refused::new(app, StatusCode::UNPROCESSABLE_ENTITY, "That cannot be taken", "The form is not UTF-8."))?;
-        let fields = Self::of_query(Some(text));
-        sent.read(bytes);
-        Ok(fields)
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Sent>().map(Sent::fields).unwrap_or_default())
     }
 }

@@ -2,10 +2,13 @@
 use super::Fields;
 use crate::domain::metadata::Metadata;
 use crate::domain::permission::{PermissionCatalogue, Preset};
+use crate::domain::text::MAX_DESCRIPTION;
 
 /// What a key may be made for, days, and what is offered first.
 const EXPIRIES: [u32; 4] = [7, 30, 90, 365];
 const OFFERED: u32 = 90;
+/// What a text of JSON may have, characters.
+pub const MAX_JSON: usize = 40_000;
 
 #[derive(Default)]
 pub struct Form {
@@ -45,6 +48,8 @@ pub enum Field {
         value: String,
         placeholder: &'static str,
         hint: &'static str,
+        /// Characters.
+        most: usize,
     },
     Secret {
         name: &'static str,
@@ -105,7 +110,13 @@ impl Field {
     pub fn take(&mut self, written: &Fields) {
         match self {
             Self::Text { name, value, .. } | Self::Lines { name, value, .. } => *value = written.text(name).to_owned(),
-            Self::Choice { name, chosen, .. } | Self::Expiry { name, chosen, .. } => *chosen = written.text(name).to_owned(),
+            Self::Choice { name, options, chosen, .. } | Self::Expiry { name, options, chosen } => {
+                *chosen = written.text(name).to_owned();
+                // What cannot be chosen any more is not another choice: it is refused until there is one.
+                if options.iter().all(|(value, _)| value != chosen) {
+                    options.push((chosen.clone(), chosen.clone()));
+                }
+            }
             Self::Checks { name, presets, groups, .. } => {
                 let mut on = written.all(name);
                 let preset = presets.iter().find(|(slug, ..)| *slug == written.text("preset"));
@@ -161,14 +172,14 @@ impl Field {
 
     pub fn description(value: Option<String>, placeholder: &'static str) -> Self {
         let value = value.unwrap_or_default();
-        Self::Lines { name: "description", label: "Description", value, placeholder, hint: "" }
+        Self::Lines { name: "description", label: "Description", value, placeholder, hint: "", most: MAX_DESCRIPTION }
     }
 
     /// What the product keeps with an organization or a user; see [`Fields::metadata`].
     pub fn metadata(value: &Metadata) -> Self {
         let value = if value.is_empty() { String::new() } else { serde_json::to_string_pretty(value).unwrap_or_default() };
         let hint = "A JSON object of texts.";
-        Self::Lines { name: "metadata", label: "Metadata", value, placeholder: "{ \"plan\": \"gold\" }", hint }
+        Self::Lines { name: "metadata", label: "Metadata", value, placeholder: "{ \"plan\": \"gold\" }", hint, most: MAX_JSON }
     }
 
     pub fn choice(name: &'static str, label: &'static str, options: &[(&str, &str)], chosen: &str) -> Self {

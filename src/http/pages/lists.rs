@@ -57,7 +57,7 @@ pub async fn keys<W: Who>(
         let name = Cell::Name { text: key.name.as_str().to_owned(), href, of };
         table.rows.push(key_cells(name, key, Some(hours.of_one(&key.id)), visit.now(), actions));
     }
-    visit.search(&mut table);
+    visit.search(&mut table, place);
     visit.sort(&mut table, place, &["status", "search"]);
     visit.turn(&mut table, &listed, place, &["status", "search"]);
     Ok(table)
@@ -88,7 +88,7 @@ pub async fn applications<W: Who>(visit: &Visit<W>, organization: &str, place: &
     let hours = authority.tokens_of_applications(visit.caller(), organization, &shown).await.map_err(|error| visit.refused(error))?;
     let mut table = Table::new("", &APPLICATION_COLUMNS, empty);
     table.rows = listed.data.iter().map(|application| row(visit, application, hours.of_one(&application.id), change)).collect();
-    visit.search(&mut table);
+    visit.search(&mut table, place);
     visit.sort(&mut table, place, &["search"]);
     visit.turn(&mut table, &listed, place, &["search"]);
     Ok(table)

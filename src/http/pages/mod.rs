@@ -31,7 +31,7 @@ use crate::domain::brand::Origin;
 pub use assets::assets;
 pub use chart::{Bar, Stretch, columns, rows, timeline};
 pub use fields::Fields;
-pub use form::{Checks, Field, Form, Kind, permission_checks, with_full_access};
+pub use form::{Checks, Field, Form, Kind, MAX_JSON, permission_checks, with_full_access};
 pub use question::Question;
 pub use refused::Refused;
 pub use snippets::{Credential, dotenv, snippets};
@@ -55,9 +55,9 @@ pub fn guarded(pages: Router<Arc<App>>, origins: &[Origin], app: &Arc<App>) -> R
     let header = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
     // RFC 6797: where it is reached by https, it always is.
     let https = app.authority.deployment.issuer.starts_with("https:");
-    let shown_again = pages.clone().with_state(Arc::clone(app));
+    let again = (Arc::clone(app), pages.clone().with_state(Arc::clone(app)));
     pages
-        .layer(from_fn_with_state(shown_again, sent::keep))
+        .layer(from_fn_with_state(again, sent::keep))
         .layer(CsrfLayer::new())
         .layer(header(CACHE_CONTROL, "no-store"))
         .layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, policy(origins)))

@@ -49,8 +49,8 @@ impl Refused {
 
     /// For a form that came before: what it asked for was done then.
     pub fn repeated(app: &App) -> Self {
-        let text = "This form was sent before, and what it asks for was done then. What was shown once is not shown again: if it was not copied, \
-                    rotate it, or make another one.";
+        let text = "This form was sent before, and what it asks for was done then. Where it made a secret, that was shown then and is not shown \
+                    again: if it was not copied, rotate it, or make another one.";
         let unfit = Some(Box::new(Unfit::Repeated(text.into())));
         Self { unfit, ..Self::new(app, StatusCode::CONFLICT, "It was done already", text) }
     }

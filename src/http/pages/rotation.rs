@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::credentials::{REMOVAL, expiry};
 use super::{Action, Block, Cell, Facts, Field, Fields, Form, Notice, Question, Tone, minute, seconds};
 use crate::authority::usage_history::RotationUse;
-use crate::domain::api_key::ApiKey;
+use crate::domain::api_key::{ApiKey, ApiKeyStatus};
 use crate::domain::client_secret::{ClientSecret, SecretStatus};
 use crate::domain::id::{ApiKeyId, ClientSecretId};
 use crate::domain::rotation::{DEFAULT_OVERLAP, MAX_OVERLAP, OverlapFrom, Rotation};
@@ -27,12 +27,14 @@ pub struct Turn {
     pub uses: i64,
     pub first_used_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
+    pub last_used_ip: Option<String>,
 }
 
 /// A rotation that is under way.
 pub struct Turning {
-    /// `secret` or `API key`.
+    /// `secret` or `API key`, and what is done to one that can go.
     pub what: &'static str,
+    pub end: &'static str,
     pub began_at: Timestamp,
     pub new: Turn,
     pub old: Vec<Turn>,
@@ -44,14 +46,19 @@ impl Turning {
     /// How far it is, and whether the old one can go.
     pub fn blocks(&self, now: Timestamp) -> [Block; 2] {
         let row = |age: &str, turn: &Turn| (format!("The {age} one, {}", turn.hint), Cell::Number(turn.uses));
-        let rows = [row("new", &self.new)].into_iter().chain(self.old.iter().map(|old| row("old", old)));
+        let last = |turn: &Turn| {
+            let from = turn.last_used_ip.clone().unwrap_or_default();
+            [("Last used".to_owned(), Cell::Time(turn.last_used_at, "never")), ("From".to_owned(), Cell::text(from))]
+        };
+        let rows = [row("new", &self.new)].into_iter().chain(last(&self.new));
+        let rows = rows.chain(self.old.iter().flat_map(|old| [row("old", old)].into_iter().chain(last(old))));
         let title = format!("Uses since {}, the hour of the rotation", minute(&Timestamp::from_hour(self.began_at.hour())));
         [self.notice(now).into(), Facts { title, rows: rows.collect() }.into()]
     }
 
     /// Whether the old one can go: that is what a rotation waits for. With it go the tokens that it obtained.
     fn notice(&self, now: Timestamp) -> Notice {
-        let what = self.what;
+        let (what, end) = (self.what, self.end);
         let warn = |text: String| Notice::new(Tone::Warn, text);
         let Some(activated) = self.new.first_used_at else {
             return warn(format!("The new {what} has not been used yet: whoever has the old one goes on with it. Keep it."));
@@ -62,11 +69,11 @@ impl Turning {
             }
             Some(last) if last + self.tokens_live_for > now => {
                 let then = seconds(last + self.tokens_live_for);
-                warn(format!("Only the new {what} is in use. Tokens that the old one obtained live until {then}: safe to remove then."))
+                warn(format!("Only the new {what} is in use. Tokens that the old one obtained live until {then}: safe to {end} then."))
             }
             _ => {
                 let text = format!(
-                    "Safe to remove now: since the new {what} was used first, nobody used the old one, and its tokens have expired."
+                    "Safe to {end} now: since the new {what} was used first, nobody used the old one, and its tokens have expired."
                 );
                 Notice::new(Tone::Good, text)
             }
@@ -87,6 +94,7 @@ pub fn rotation_blocks(
         uses: used.since.get(&secret.id).copied().unwrap_or(0),
         first_used_at: secret.activated_at,
         last_used_at: secret.last_used_at,
+        last_used_ip: secret.last_used_ip.clone(),
     };
     let old: Vec<_> = secrets.iter().filter(|secret| secret.status == SecretStatus::Retiring && secret.id != new.id).collect();
     let mut actions: Vec<_> = old
@@ -99,6 +107,7 @@ pub fn rotation_blocks(
     actions.push(Action::link(format!("{place}/cancel_rotation"), "Cancel the rotation", ""));
     let turning = Turning {
         what: "secret",
+        end: "remove",
         began_at: new.created_at,
         new: turn(new),
         old: old.into_iter().map(turn).collect(),
@@ -108,15 +117,21 @@ pub fn rotation_blocks(
 }
 
 /// The same of a key, which goes by being revoked.
-pub fn key_rotation_blocks(old: &ApiKey, new: &ApiKey, used: &RotationUse<ApiKeyId>, now: Timestamp) -> [Block; 2] {
+pub fn key_rotation_blocks(old: &ApiKey, new: &ApiKey, used: &RotationUse<ApiKeyId>, now: Timestamp) -> Vec<Block> {
+    if new.status_at(now) != ApiKeyStatus::Active {
+        let text =
+            "What was to replace this key does not work any more. This one ends with its overlap all the same: rotate it again before.";
+        return vec![Notice::new(Tone::Bad, text).into()];
+    }
     let turn = |key: &ApiKey| Turn {
         hint: key.obfuscated_value.clone(),
         uses: used.since.get(&key.id).copied().unwrap_or(0),
         first_used_at: key.activated_at,
         last_used_at: key.last_used_at,
+        last_used_ip: key.last_used_ip.clone(),
     };
     let (new_turn, old, tokens_live_for) = (turn(new), vec![turn(old)], used.tokens_live_for);
-    Turning { what: "API key", began_at: new.created_at, new: new_turn, old, tokens_live_for }.blocks(now)
+    Turning { what: "API key", end: "revoke", began_at: new.created_at, new: new_turn, old, tokens_live_for }.blocks(now).into()
 }
 
 /// The page before a rotation is called off.

@@ -1,5 +1,5 @@
 //! A form that was sent: what it asks for is done once, however often it comes; what cannot be taken is shown again with all that was written.
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -7,18 +7,23 @@ use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use tower::ServiceExt;
 
-use super::{Block, Fields, Notice, Page, Tone};
+use super::{Block, Fields, Notice, Page, Refused, Tone};
 use crate::authority::idempotency::Idempotency;
+use crate::http::App;
+use crate::http::body::read;
 use crate::http::hygiene::RequestId;
 use crate::http::source::Peer;
 
-/// The body of a form, from when it is read on.
+/// As much as the largest metadata comes to when a browser has encoded it, and something.
+const MAX_FORM_BYTES: usize = 512 * 1024;
+
+/// The body of a form.
 #[derive(Clone, Default)]
-pub struct Sent(Arc<OnceLock<Bytes>>);
+pub struct Sent(Bytes);
 
 /// Why a form that was sent was not taken, in the extensions of the page that says so.
 #[derive(Clone)]
@@ -39,13 +44,8 @@ pub struct Again {
 }
 
 impl Sent {
-    pub fn read(&self, body: Bytes) {
-        // Nothing reads a body twice.
-        let _ = self.0.set(body);
-    }
-
     fn text(&self) -> &str {
-        self.0.get().and_then(|body| str::from_utf8(body).ok()).unwrap_or_default()
+        str::from_utf8(&self.0).unwrap_or_default()
     }
 
     pub fn fields(&self) -> Fields {
@@ -57,9 +57,10 @@ impl Sent {
         self.fields().get("version").map(|version| version.parse().unwrap_or(-1))
     }
 
-    /// The same page's form with the same in it is the same request, and nothing of it is done twice. `what` is one of the things it asks for.
-    pub fn idempotency(&self, to: &str, what: &str) -> Option<Idempotency> {
-        self.fields().has("page").then(|| Idempotency::new(&[what, to, self.text()].join("\n"), &[]))
+    /// The same form of one showing of a page, with the same in it, is the same request, and nothing of it is done twice. `what` is one of the
+    /// things it asks for.
+    pub fn idempotency(&self, session: &str, to: &str, what: &str) -> Option<Idempotency> {
+        self.fields().has("once").then(|| Idempotency::new(&[session, what, to, self.text()].join("\n"), &[]))
     }
 }
 
@@ -82,16 +83,25 @@ impl Again {
     }
 }
 
-/// Answers a form that was not taken with the page it stood on, from among `pages`.
-pub async fn keep(State(pages): State<Router>, mut request: Request, next: Next) -> Response {
+/// Reads a form as every body is read, bounded in size and time, and answers one that is not taken with the page it stood on, from among `pages`.
+pub async fn keep(State((app, pages)): State<(Arc<App>, Router)>, request: Request, next: Next) -> Response {
     if request.method() != Method::POST {
         return next.run(request).await;
     }
-    let sent = Sent::default();
-    request.extensions_mut().insert(sent.clone());
-    let (to, headers, peer) = (request.uri().to_string(), request.headers().clone(), request.extensions().get::<Peer>().copied());
-    let id = request.extensions().get::<RequestId>().cloned();
-    let response = next.run(request).await;
+    let (mut parts, body) = request.into_parts();
+    let sent = match read(&parts.headers, body, MAX_FORM_BYTES).await {
+        Ok(bytes) => Sent(bytes),
+        Err(error) => return Refused::new(&app, error.status(), "That cannot be taken", error.message()).into_response(),
+    };
+    if str::from_utf8(&sent.0).is_err() {
+        let text = "The form is not UTF-8.";
+        return Refused::new(&app, StatusCode::UNPROCESSABLE_ENTITY, "That cannot be taken", text).into_response();
+    }
+    parts.extensions.insert(sent.clone());
+    let to = path_and_query(&parts.uri);
+    let (headers, peer, id) =
+        (parts.headers.clone(), parts.extensions.get::<Peer>().copied(), parts.extensions.get::<RequestId>().cloned());
+    let response = next.run(Request::from_parts(parts, Body::empty())).await;
     let Some(why) = response.extensions().get::<Unfit>().cloned() else { return response };
     let Some(page) = sent.fields().get("page").and_then(|page| page.parse::<Uri>().ok()) else { return response };
     let mut asked = Request::new(Body::empty());
@@ -109,4 +119,9 @@ pub async fn keep(State(pages): State<Router>, mut request: Request, next: Next)
     }
     *shown.status_mut() = response.status();
     shown
+}
+
+/// Where a page is, or a form is sent.
+pub fn path_and_query(uri: &Uri) -> String {
+    uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string)
 }

@@ -16,7 +16,7 @@ pub struct Table {
     pub filters: Vec<Link>,
     /// What is searched in, where it is not the name.
     pub searches: &'static str,
-    /// The field to search with, and what is in it.
+    /// Where what is searched for is asked for, and what it is now.
     pub search: Option<(String, String)>,
     /// The first and the last day that are asked for, where days can be.
     pub days: Option<(String, String)>,

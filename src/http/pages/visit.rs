@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, Expiration, SameSite};
 
-use super::sent::{Again, Sent};
+use super::sent::{Again, Sent, path_and_query};
 use super::{Block, Fields, Frame, Notice, Page, Refused, Sorted, Table, base};
 use crate::authority::bound::Bound;
 use crate::authority::caller::{Call, Caller, Operation};
@@ -52,6 +52,9 @@ pub trait Who: Sized + Send + Sync {
 
     fn caller(&self) -> &Caller;
 
+    /// The id of his session.
+    fn session(&self) -> String;
+
     /// # Errors
     /// [`Error`] without the right.
     fn demand(&self, right: Self::Right) -> Result<(), Error>;
@@ -91,7 +94,7 @@ impl<W: Who> FromRequestParts<Arc<App>> for Visit<W> {
         let (query, sender) = (Fields::of_query(query), Sender::of(parts, app));
         let sent = parts.extensions.get::<Sent>().cloned().unwrap_or_default();
         let again = parts.extensions.get::<Again>().cloned();
-        Ok(Self { app: Arc::clone(app), who, query, sender, place: parts.uri.to_string(), sent, again, base: base(app) })
+        Ok(Self { app: Arc::clone(app), who, query, sender, place: path_and_query(&parts.uri), sent, again, base: base(app) })
     }
 }
 
@@ -177,7 +180,7 @@ impl<W: Who> Visit<W> {
             request_id: self.sender.request_id.clone(),
             source_ip: self.sender.source,
             if_match: self.sent.version(),
-            idempotency: self.sent.idempotency(&self.place, name),
+            idempotency: self.sent.idempotency(&self.who.session(), &self.place, name),
         }
     }
 
@@ -230,9 +233,9 @@ impl<W: Who> Visit<W> {
         }
     }
 
-    /// Puts a field to search with over a table, with what was searched for in it.
-    pub fn search(&self, table: &mut Table) {
-        table.search = Some(("search".into(), self.query.text("search").to_owned()));
+    /// Puts a field to search with over a table, with what was searched for in it; `place` is the path of its page.
+    pub fn search(&self, table: &mut Table, place: &str) {
+        table.search = Some((self.path(place), self.query.text("search").to_owned()));
         table.filtered |= self.query.has("search");
     }
 

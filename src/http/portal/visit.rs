@@ -47,6 +47,10 @@ impl Who for Visitor {
         &self.caller
     }
 
+    fn session(&self) -> String {
+        self.session.id.to_string()
+    }
+
     fn demand(&self, capability: Capability) -> Result<(), Error> {
         Self::demand(self, capability)
     }
