@@ -397,3 +397,55 @@ async fn success_and_failure_of_token_requests_are_told_of_the_last_day_by_reaso
     let page = get(&on, &enter(&on, MANAGEMENT_KEY).await, "/console").await.text;
     assert!(!page.contains("invalid_client") && !page.contains("invalid_scope"), "a day later: {page}");
 }
+
+#[tokio::test]
+async fn who_signs_in_is_where_he_wanted_to_be() {
+    let on = Installation::new().await;
+    let wanted = "/console/events?search=user.created&from=2026-11-20";
+    let away = get(&on, "", wanted).await;
+    let to = "/console/sign_in?next=events%3Fsearch%3Duser.created%26from%3D2026-11-20";
+    assert_eq!((away.status.as_u16(), away.header("location")), (303, to));
+    let page = get(&on, "", to).await;
+    assert!(page.text.contains("name=\"next\" value=\"events?search=user.created&#38;from=2026-11-20\""), "{page:?}");
+    let form = format!("management_key={MANAGEMENT_KEY}&next=events%3Fsearch%3Duser.created%26from%3D2026-11-20");
+    let answer = on.send("POST", "/console/sign_in", &[FORM, SAME_ORIGIN], form).await;
+    assert_eq!(answer.header("location"), format!("{wanted}&signed_in=now"));
+    for elsewhere in ["%2F%2Fevil.example", "https%3A%2F%2Fevil.example", "..%2Fportal", "%5Cevil.example"] {
+        let form = format!("management_key={MANAGEMENT_KEY}&next={elsewhere}");
+        let answer = on.send("POST", "/console/sign_in", &[FORM, SAME_ORIGIN], form).await;
+        assert!(answer.header("location").starts_with("/console"), "{elsewhere}: {answer:?}");
+    }
+    // A link on another site brings no `Strict` cookie along: a page of ours leads on, and it does.
+    let followed = on.send("GET", wanted, &[("sec-fetch-site", "cross-site")], "").await;
+    assert!(
+        followed.status == 200 && followed.text.contains("http-equiv=\"refresh\" content=\"0; url=/console/events?search=user.created"),
+        "{followed:?}"
+    );
+    let still = on.send("POST", "/console/organizations", &[("sec-fetch-site", "cross-site"), FORM], "name=x").await;
+    assert_eq!(still.status, 403, "{still:?}");
+}
+
+#[tokio::test]
+async fn case_263_what_is_gone_for_good_asks_for_the_management_key_again() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let client = on.application_of(&organization, json!({})).await;
+    let user = on.user("ada@example.com").await;
+    let server = json!({ "identifier": "https://api.example.com", "name": "API" });
+    let server = on.manage("POST", "/resource_servers", server).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    on.pass(6 * MINUTE).await;
+    for place in [
+        format!("organizations/{organization}/suspend"),
+        format!("organizations/{organization}/delete"),
+        format!("applications/{}/delete", client.id),
+        format!("users/{user}/delete"),
+        format!("resource_servers/{server}/delete"),
+    ] {
+        let confirm = format!("/console/confirm?next={}", form_urlencoded::byte_serialize(place.as_bytes()).collect::<String>());
+        let place = format!("/console/{place}");
+        assert_eq!(get(&on, &session, &place).await.header("location"), confirm);
+        assert_eq!(post(&on, &session, &place, "name=Acme").await.header("location"), confirm, "nothing was done");
+    }
+    on.manage("GET", &format!("/connect/applications/{}", client.id), Value::Null).await.expect(200);
+}

@@ -547,3 +547,70 @@ async fn enter_at(on: &Installation, base: &str) -> String {
     assert_eq!(answer.header("location"), format!("{base}/console?signed_in=now"), "{answer:?}");
     fixture::pages::cookie(&answer)
 }
+
+#[tokio::test]
+async fn g25_b12_what_ended_stays_in_its_own_section_and_what_there_is_not_is_said_as_it_is() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let place = format!("/console/organizations/{organization}/api_keys");
+    let told = async |query: &str| get(&on, &session, &format!("{place}{query}")).await.text;
+    let none = told("").await;
+    assert!(none.contains("No API key yet.") && none.contains("<details class=\"card form\" open>"), "{none}");
+    assert!(told("?status=ended").await.contains("None was revoked, and none has expired."));
+    let key = on.api_key(&organization, json!({ "name": "Nightly" })).await;
+    let revoked = post(&on, &session, &format!("/console/api_keys/{}/revoke", key["id"].as_str().unwrap()), "").await;
+    assert!(revoked.header("location").starts_with(&format!("{place}?status=ended&done=revoked&by=")), "{revoked:?}");
+    let ended = told("?status=ended&search=night").await;
+    assert!(ended.contains("Nightly") && ended.contains("name=\"status\" value=\"ended\""), "{ended}");
+    assert!(ended.contains("?status=&#38;search=night\">Active"), "what is searched for stays in the other section: {ended}");
+    let none = told("").await;
+    assert!(none.contains("None works: those that ended") && !none.contains("form\" open>"), "{none}");
+    assert!(told("?search=other").await.contains("Nothing matches"));
+}
+
+#[tokio::test]
+async fn p6_what_the_settings_say_is_what_a_form_offers() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let settings = async |body: Value| on.manage("PUT", &format!("/organizations/{organization}/settings"), body).await.expect(200);
+    let told = async |part: &str| get(&on, &session, &format!("/console/organizations/{organization}{part}")).await.text;
+    settings(json!({ "default_expiry_days": 45 })).await;
+    assert!(told("/api_keys").await.contains("<option value=\"45\" selected>45 days</option>"));
+    settings(json!({ "default_expiry_days": null, "max_expiry_days": 20 })).await;
+    assert!(told("/api_keys").await.contains("<option value=\"20\" selected>20 days</option>"));
+    settings(json!({ "api_keys_enabled": false, "applications_enabled": false })).await;
+    let keys = told("/api_keys").await;
+    assert!(keys.contains("switched off for this organization") && !keys.contains("New API key"), "{keys}");
+    let applications = told("").await;
+    assert!(applications.contains("switched off for this organization") && !applications.contains("New application"), "{applications}");
+}
+
+#[tokio::test]
+async fn who_removes_is_told_what_hangs_on_it() {
+    let on = Installation::new().await;
+    let organization = on.organization("Acme").await;
+    let client = on.application_of(&organization, json!({})).await;
+    on.token(&client).await;
+    on.app.authority.flush_uses().await.unwrap();
+    let session = enter(&on, MANAGEMENT_KEY).await;
+    let place = format!("/console/applications/{}/client_secrets/{}/delete", client.id, client.secret_id);
+    let only = get(&on, &session, &place).await.text;
+    assert!(only.contains("It is the only secret that works") && only.contains("Uses in this hour and the one before"), "{only}");
+    secret(&post(&on, &session, &format!("/console/applications/{}/client_secrets", client.id), "name=second").await);
+    assert!(!get(&on, &session, &place).await.text.contains("It is the only secret"));
+    let user = on.user("ada@example.com").await;
+    let member = on.member(&user, &organization, "admin").await;
+    let personal = on.personal_key(&user, &organization, json!({})).await;
+    for place in [format!("members/{member}/delete"), format!("members/{member}/deactivate"), format!("users/{user}/delete")] {
+        let page = get(&on, &session, &format!("/console/{place}")).await.text;
+        let counted = page.split("<dt>Personal API keys that work</dt><dd>").nth(1).and_then(|rest| rest.split("</dd>").next());
+        assert_eq!(counted.map(str::trim), Some("1"), "{place}: {page}");
+    }
+    // A personal key without scopes is not one that may nothing.
+    let page = get(&on, &session, &format!("/console/api_keys/{}", personal["id"].as_str().unwrap())).await.text;
+    assert!(page.contains("acts as its user"), "{page}");
+    let rotated = post(&on, &session, &format!("/console/applications/{}/rotate", client.id), "overlap=0").await;
+    assert!(rotated.text.contains("The one before has ended. Verifiers that follow revocations refuse it within a second"), "{rotated:?}");
+}

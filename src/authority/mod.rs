@@ -36,7 +36,7 @@ pub mod signing_keys;
 pub mod start;
 pub mod status;
 pub mod token_quotas;
-mod token_requests;
+pub mod token_requests;
 pub mod usage;
 pub mod usage_history;
 pub mod users;

@@ -27,13 +27,13 @@ impl Authority {
         self.settings(&mut tx, of).await
     }
 
-    /// In how many days a new key of this organization has to end; `None` where it need not.
+    /// What holds for new credentials of this organization.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn latest_expiry(&self, organization: OrganizationId) -> Result<Option<u32>, Error> {
+    pub async fn effective_settings_of(&self, organization: OrganizationId) -> Result<Effective, Error> {
         let mut tx = self.database.read().await?;
-        Ok(self.settings(&mut tx, Some(organization)).await?.effective.max_expiry_days)
+        Ok(self.settings(&mut tx, Some(organization)).await?.effective)
     }
 
     async fn settings(&self, tx: &mut Tx, of: Option<OrganizationId>) -> Result<Settings, Error> {

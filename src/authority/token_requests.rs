@@ -8,6 +8,15 @@ use crate::domain::management_key::Power;
 use crate::domain::usage::TOKEN_OUTCOMES;
 use crate::storage::usage_history;
 
+const HOURS: usize = 24;
+
+/// What came of the token requests of a day.
+pub struct Outcomes {
+    pub requests: [(&'static str, i64); TOKEN_OUTCOMES.len()],
+    /// The tokens, the running hour last.
+    pub issued_by_hour: [i64; HOURS],
+}
+
 /// Counts that have not been taken to be written yet, of each outcome.
 #[derive(Default)]
 pub(crate) struct TokenRequests([AtomicI64; TOKEN_OUTCOMES.len()]);
@@ -30,20 +39,31 @@ impl Authority {
         self.token_requests.0[0].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a token that was refused, by the error code of the answer.
-    pub fn note_token_refused(&self, code: &str) {
-        if let Some(at) = TOKEN_OUTCOMES.iter().position(|outcome| *outcome == code) {
+    /// Counts a token that was refused, by the reason, one of [`TOKEN_OUTCOMES`].
+    pub fn note_token_refused(&self, reason: &str) {
+        if let Some(at) = TOKEN_OUTCOMES.iter().position(|outcome| *outcome == reason) {
             self.token_requests.0[at].fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// How many token requests of the last 24 hours, the running one included, had each of these outcomes; those of all instances.
+    /// The token requests of the last 24 hours, the running one included, of all instances.
     ///
     /// # Errors
     /// [`Error::Forbidden`] for who may not see the whole installation; [`Error::Unavailable`].
-    pub async fn token_requests(&self, caller: &Caller) -> Result<Vec<(String, i64)>, Error> {
+    pub async fn token_requests(&self, caller: &Caller) -> Result<Outcomes, Error> {
         caller.demand(Power::ApplicationsRead)?;
         caller.demand_installation()?;
-        Ok(usage_history::token_requests(&mut self.database.read().await?, self.clock.now().hour() - 24).await?)
+        let first = self.clock.now().hour() + 1 - HOURS as i64;
+        let mut outcomes = Outcomes { requests: TOKEN_OUTCOMES.map(|outcome| (outcome, 0)), issued_by_hour: [0; HOURS] };
+        for (outcome, hour, requests) in usage_history::token_requests(&mut self.database.read().await?, first - 1).await? {
+            if let Some((_, sum)) = outcomes.requests.iter_mut().find(|(known, _)| *known == outcome) {
+                *sum += requests;
+            }
+            let place = usize::try_from(hour - first).ok().filter(|_| outcome == TOKEN_OUTCOMES[0]);
+            if let Some(of_hour) = place.and_then(|at| outcomes.issued_by_hour.get_mut(at)) {
+                *of_hour += requests;
+            }
+        }
+        Ok(outcomes)
     }
 }

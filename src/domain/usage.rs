@@ -17,15 +17,18 @@ pub struct Usage {
 /// How many hours of counts are kept.
 pub const KEPT_HOURS: i64 = 30 * 24;
 
-/// What can come of a token request: a token, or an error (RFC 6749 §5.2, RFC 8707 §2).
-pub const TOKEN_OUTCOMES: [&str; 9] = [
+/// What can come of a token request: a token, or an error (RFC 6749 §5.2, RFC 8707 §2), for `temporarily_unavailable` its cause.
+pub const TOKEN_OUTCOMES: [&str; 12] = [
     "issued",
     "invalid_client",
     "invalid_request",
     "invalid_scope",
     "invalid_target",
     "unsupported_grant_type",
-    "temporarily_unavailable",
+    "too_many_failures",
+    "quota_exceeded",
+    "overloaded",
+    "store_unavailable",
     "insufficient_scope",
     "server_error",
 ];

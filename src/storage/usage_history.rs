@@ -138,8 +138,8 @@ pub async fn of_secrets_since(tx: &mut Tx, application: ApplicationId, hour: i64
     rows.into_iter().map(|(id, uses)| Ok((stored("usage_hour.secret_id", &id)?, uses))).collect()
 }
 
-/// What came of token requests after an hour.
-pub async fn token_requests(tx: &mut Tx, after_hour: i64) -> Result<Vec<(String, i64)>> {
-    let sql = "SELECT outcome, CAST(SUM(requests) AS BIGINT) FROM token_request_hour WHERE hour > $1 GROUP BY outcome";
+/// What came of token requests after an hour: the outcome, the hour, and how many.
+pub async fn token_requests(tx: &mut Tx, after_hour: i64) -> Result<Vec<(String, i64, i64)>> {
+    let sql = "SELECT outcome, hour, requests FROM token_request_hour WHERE hour > $1";
     on!(tx, |connection| sqlx::query_as(sql).bind(after_hour).fetch_all(connection))
 }

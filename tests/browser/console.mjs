@@ -1,6 +1,6 @@
 // An operator in the console, from the first page on.
 import assert from "node:assert/strict";
-import { base, done, look, managementKey, open, text } from "./visitor.mjs";
+import { base, done, known, look, managementKey, open, text } from "./visitor.mjs";
 
 const registerTheRest = async (page) => {
   await page.goto("/console/resource_servers");
@@ -132,6 +132,8 @@ assert.equal((await token(rotated)).status, 200);
 
 // API keys: the texts of the promises, word for word.
 await page.goto(`${organization}/api_keys`);
+await text(page, "Full Access (grants all scopes)");
+assert.equal(await page.getByPlaceholder("CI/CD Pipeline").getAttribute("required"), "");
 await page.getByLabel("Name").fill("CI/CD Pipeline");
 await page.getByRole("checkbox", { name: "threads:read" }).check();
 await text(page, "Expires on ");
@@ -165,19 +167,28 @@ await look(page, "revoke-key");
 await page.getByRole("link", { name: "Cancel" }).click();
 await page.getByRole("link", { name: "Revoke CI/CD Pipeline" }).click();
 await page.getByRole("button", { name: "Revoke" }).click();
+// Its row is there still, in the section of what ended, and is found there.
 await text(page, "Revoked.");
-await page.getByRole("link", { name: "Revoked / Expired" }).click();
-await text(page, "CI/CD Pipeline");
+await page.locator("[aria-current=true]", { hasText: "Revoked / Expired" }).waitFor();
 await page.locator(".chip.bad", { hasText: "Revoked" }).waitFor();
-await page.goto(`${organization}/api_keys?status=ended&search=nothing+of+the+kind`);
-await text(page, "Nothing matches.");
+await page.getByRole("searchbox").fill("pipeline");
+await page.keyboard.press("Enter");
+await page.waitForURL("**/api_keys?status=ended&search=pipeline");
+await text(page, "CI/CD Pipeline");
+await page.getByRole("searchbox").fill("nothing of the kind");
+await page.keyboard.press("Enter");
+await text(page, "Nothing matches");
+await page.getByRole("link", { name: "Active" }).click();
+await text(page, "Nothing matches");
+await page.goto(`${organization}/api_keys`);
+await text(page, "None works: those that ended are under Revoked / Expired.");
 
 // Found by a part of its name, and not found.
 await page.goto(`${organization}?search=BACKEND`);
 await text(page, "integrations-backend-prod");
 await page.getByRole("searchbox").fill("nothing of the kind");
 await page.keyboard.press("Enter");
-await text(page, "Nothing matches.");
+await text(page, "Nothing matches");
 
 // A member, who may make keys, and then may not.
 await page.goto(`${organization}/members`);
@@ -295,6 +306,17 @@ await page.context().addCookies(cookies);
 await page.goto("/console/organizations");
 await text(page, "Your session is over: sign in again.");
 assert.ok(page.url().includes("/console/sign_in"), "a session that was left is over, whoever kept its cookie");
+// Signed in again he is where he wanted to be, also when he comes by a link on another site.
+await page.getByLabel("Management key").fill(managementKey);
+await page.getByRole("button", { name: "Sign in" }).click();
+await page.waitForURL("**/console/organizations?signed_in=now");
+const elsewhere = base.replace("127.0.0.1", "localhost");
+known.push(elsewhere);
+await page.goto(`${elsewhere}/console/sign_in`);
+await page.evaluate((href) => document.querySelector("main").insertAdjacentHTML("beforeend", `<a href="${href}">from another site</a>`), `${base}/console/events`);
+await page.getByRole("link", { name: "from another site" }).click();
+await page.waitForURL(`${base}/console/events`);
+await text(page, "organization.deleted");
 
 // Without a script.
 const plain = await open({ javaScriptEnabled: false });

@@ -49,6 +49,13 @@ const valid = async (key) => (await manage("POST", "/api_keys/validations", { va
 assert.deepEqual((await valid(value)).permissions, ["flows:execute"]);
 await page.getByRole("link", { name: "I have stored it" }).click();
 await look(page, "portal-keys");
+assert.ok((await page.textContent("nav[aria-label=Main]")).includes("Admin"));
+await page.locator(".chip.good", { hasText: "Active" }).waitFor();
+assert.equal(await page.getByRole("link", { name: "Revoke CI/CD Pipeline" }).locator("svg").count(), 1, "a bin");
+await page.getByRole("link", { name: "CI/CD Pipeline", exact: true }).click();
+await text(page, "24 h / 7 d / 30 d");
+await look(page, "portal-key");
+await page.goBack();
 await page.getByRole("link", { name: "Rotate CI/CD Pipeline" }).click();
 await look(page, "portal-rotate");
 await page.getByRole("button", { name: "Rotate" }).click();
@@ -56,12 +63,14 @@ const rotated = await page.textContent("#secret");
 assert.ok((await valid(rotated)) && (await valid(value)), "both work in the overlap");
 await page.getByRole("button", { name: "Copy", exact: true }).click();
 await page.getByRole("link", { name: "I have stored it" }).click();
-await page.getByRole("link", { name: "Revoke CI/CD Pipeline" }).first().click();
+await page.getByRole("link", { name: "CI/CD Pipeline", exact: true }).last().click();
+await text(page, "Uses since");
+await look(page, "portal-key-rotating");
+await page.getByRole("link", { name: /^Finish: revoke the old key/ }).click();
 await text(page, "Are you sure you want to revoke this API key? Any applications using it will immediately lose access.");
 await look(page, "portal-revoke");
 await page.getByRole("button", { name: "Revoke" }).click();
 await text(page, "Revoked.");
-await page.getByRole("link", { name: "Revoked / Expired" }).click();
 await page.locator(".chip.bad", { hasText: "Revoked" }).waitFor();
 await look(page, "portal-revoked");
 
@@ -135,7 +144,6 @@ await look(page, "portal-members-keys");
 await page.getByRole("link", { name: "Revoke Grace's" }).click();
 await page.getByRole("button", { name: "Revoke" }).click();
 await text(page, "Revoked.");
-await page.getByRole("link", { name: "Revoked / Expired" }).click();
 await text(page, "Grace's");
 
 // Without a script.

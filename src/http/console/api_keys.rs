@@ -5,16 +5,16 @@ use axum::response::Response;
 use super::organizations;
 use super::overview::by_hour;
 use super::visit::Visit;
-use crate::domain::api_key::{ApiKey, ApiKeyChange, Grant, NewApiKey, NewOwner, OwnerFilter};
+use crate::domain::api_key::{ApiKey, ApiKeyChange, ApiKeyStatus, Grant, NewApiKey, NewOwner, OwnerFilter};
 use crate::domain::credential::Secret;
 use crate::domain::management_key::Power;
 use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::domain::timestamp::Timestamp;
-use crate::http::pages::credentials::{REVOCATION, expiry, key_status, reveal_key, usage};
+use crate::http::pages::credentials::{Replaces, expiry, key_facts, reveal_key};
 use crate::http::pages::lists::{self, Keys};
+use crate::http::pages::revocation::of_key;
 use crate::http::pages::rotation::{key_rotation_blocks, rotation};
-use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Page, Question, Refused};
+use crate::http::pages::{Action, Block, Field, Fields, Form, Page, Refused};
 
 const WRITE: Power = Power::ApiKeysWrite;
 const NOW: &str = "now";
@@ -25,12 +25,9 @@ pub async fn list_of_organization(visit: Visit, Path(id): Path<String>) -> Resul
     let all = Keys { organization, user: None, owner: OwnerFilter::All, named: visit.may(Power::MembershipsRead) };
     let table = lists::keys(&visit, &all, &place, "No API key yet.", |key| row(&visit, key)).await?;
     if visit.may(WRITE) {
-        let form = lists::new_key(&visit, HolderKind::ApiKeyOrganization, organization, visit.path(&place)).await?;
-        page.push(Form {
-            about: "A long-lived token of the organization, for quick integrations. For servers an application is better: its tokens are short-lived.".into(),
-            open: table.rows.is_empty() && !visit.query.has("status"),
-            ..form
-        });
+        let about = "A long-lived token of the organization, for quick integrations. For servers an application is better: its tokens are short-lived.";
+        let kind = (HolderKind::ApiKeyOrganization, about);
+        page.blocks.push(lists::new_key(&visit, kind, organization, visit.path(&place), table.fresh).await?);
     }
     page.push(table);
     Ok(visit.render("organizations", page))
@@ -42,7 +39,9 @@ pub fn row(visit: &Visit, key: &ApiKey) -> (Option<String>, Vec<Action>) {
     let name = key.name.as_str();
     let mut actions = Vec::new();
     if visit.may(WRITE) && key.revoked_at.is_none() {
-        actions.push(Action::link(format!("{place}#rotate"), "Rotate", name));
+        if key.status_at(visit.now()) == ApiKeyStatus::Active {
+            actions.push(Action::link(format!("{place}#rotate"), "Rotate", name));
+        }
         actions.push(Action::link(format!("{place}/revoke"), "Revoke", name).last());
     }
     (Some(place), actions)
@@ -63,10 +62,10 @@ pub async fn make(visit: &Visit, owner: NewOwner, fields: &Fields) -> Result<Res
         expires_at: expiry(fields, visit.now()).map_err(refused)?,
     };
     let (made, _) = visit.change(("api_key.create", WRITE), None, async |change| change.create_api_key(new).await).await?;
-    Ok(reveal(visit, &made.key, &made.plain, false))
+    Ok(reveal(visit, &made.key, &made.plain, Replaces::Nothing))
 }
 
-fn reveal(visit: &Visit, key: &ApiKey, plain: &Secret, replaces: bool) -> Response {
+fn reveal(visit: &Visit, key: &ApiKey, plain: &Secret, replaces: Replaces) -> Response {
     let done = visit.path(format!("organizations/{}/api_keys", key.owner.organization_id()));
     visit.render("organizations", reveal_key(&visit.app, key, plain, replaces, done))
 }
@@ -75,43 +74,23 @@ async fn find(visit: &Visit, id: &str) -> Result<ApiKey, Refused> {
     visit.app.authority.find_api_key(visit.caller(), id).await.map_err(|error| visit.refused(error))
 }
 
-fn facts(key: &ApiKey, now: Timestamp) -> Facts {
-    Facts {
-        title: String::new(),
-        rows: vec![
-            ("Key Prefix".into(), Cell::code(key.obfuscated_value.clone())),
-            ("Status".into(), Cell::Chip(key_status(key, now))),
-            ("Replaced by".into(), Cell::code(key.life.retirement.map_or_else(String::new, |retirement| retirement.successor.to_string()))),
-            (
-                "Owner".into(),
-                Cell::code(key.owner.user_id().map_or_else(|| key.owner.organization_id().to_string(), |user| user.to_string())),
-            ),
-            ("Scopes".into(), Cell::text(key.permissions.to_string())),
-            ("Description".into(), Cell::text(key.description.clone().unwrap_or_default())),
-            ("Last Used".into(), Cell::Time(key.last_used_at, "never")),
-            ("From".into(), Cell::text(key.last_used_ip.clone().unwrap_or_default())),
-            ("24 h / 7 d / 30 d".into(), usage(key.usage.unwrap_or_default())),
-            ("Expires".into(), Cell::Time(key.expires_at, "never")),
-            ("Revoked".into(), Cell::Time(key.revoked_at, "no")),
-            ("Created".into(), Cell::Time(Some(key.created_at), "")),
-            ("By".into(), Cell::code(key.created_by.clone())),
-        ],
-    }
-}
-
 pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let key = find(&visit, &id).await?;
     let organization = key.owner.organization_id();
     let mut page = Page::new(key.name.as_str());
     page.trail.extend(organizations::trail(&visit, organization, "/api_keys").await);
-    page.push(facts(&key, visit.now()));
+    page.push(key_facts(&key, visit.now()));
+    let finish = visit.may(WRITE).then(|| visit.path(format!("api_keys/{}/revoke", key.id)));
     let rotation = visit.app.authority.key_rotation_use(visit.caller(), &key).await.map_err(|error| visit.refused(error))?;
-    page.blocks.extend(rotation.into_iter().flat_map(|(new, used)| key_rotation_blocks(&key, &new, &used, visit.now())));
+    page.blocks.extend(rotation.into_iter().flat_map(|(new, used)| key_rotation_blocks(&key, &new, &used, finish.clone(), visit.now())));
     let hours = visit.app.authority.uses_of_api_keys(visit.caller(), &organization.to_string(), &[key.id]).await;
     let hours = hours.map_err(|error| visit.refused(error))?.of_one(&key.id);
     page.blocks.push(by_hour("Uses in the last 24 hours", "Uses", &hours, visit.now()));
     if visit.may(WRITE) && key.revoked_at.is_none() {
-        page.push(lists::key_rotation(&visit, &key).await?);
+        let active = key.status_at(visit.now()) == ApiKeyStatus::Active;
+        if active {
+            page.push(lists::key_rotation(&visit, &key).await?);
+        }
         let description = key.description.clone().unwrap_or_default();
         page.push(Form {
             title: "Change name and description".into(),
@@ -121,15 +100,17 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
             version: Some(key.version),
             ..Form::default()
         });
-        page.push(Form {
-            title: "Change its end".into(),
-            about: "Now is for good: it never works again, and neither do its tokens.".into(),
-            action: visit.path(format!("api_keys/{}/expire", key.id)),
-            fields: vec![ending(&visit, &key).await?],
-            button: "Save".into(),
-            version: Some(key.version),
-            ..Form::default()
-        });
+        if active {
+            page.push(Form {
+                title: "Change its end".into(),
+                about: "Now is for good: it never works again, and neither do its tokens.".into(),
+                action: visit.path(format!("api_keys/{}/expire", key.id)),
+                fields: vec![ending(&visit, &key).await?],
+                button: "Save".into(),
+                version: Some(key.version),
+                ..Form::default()
+            });
+        }
         let revoke = Action::link(visit.path(format!("api_keys/{}/revoke", key.id)), "Revoke", key.name.as_str()).last();
         page.blocks.push(Block::Actions(vec![revoke]));
     }
@@ -147,10 +128,10 @@ pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
 
 /// When it may end: now, or from now as a new one may.
 async fn ending(visit: &Visit, key: &ApiKey) -> Result<Field, Refused> {
-    let latest = visit.app.authority.latest_expiry(key.owner.organization_id()).await.map_err(|error| visit.refused(error))?;
+    let settings = visit.app.authority.effective_settings_of(key.owner.organization_id()).await.map_err(|error| visit.refused(error))?;
     // The latest counts from when it was made.
     let gone = u32::try_from(visit.now().since(key.created_at).as_secs() / (24 * 3600)).unwrap_or(u32::MAX).saturating_add(1);
-    Ok(Field::end(latest.map(|latest| latest.saturating_sub(gone)), &[(NOW, "Now")]))
+    Ok(Field::end(settings.max_expiry_days.map(|latest| latest.saturating_sub(gone)), &[(NOW, "Now")]))
 }
 
 pub async fn expire(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
@@ -168,36 +149,19 @@ pub async fn expire(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
 
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     let rotation = rotation(&fields, visit.now()).map_err(|error| visit.refused(error))?;
-    let (rotated, _) =
+    let (rotated, bound) =
         visit.change(("api_key.rotate", WRITE), Some(&id), async |change| change.rotate_api_key(&id, rotation).await).await?;
-    Ok(reveal(&visit, &rotated.revealed.key, &rotated.revealed.plain, true))
+    Ok(reveal(&visit, &rotated.revealed.key, &rotated.revealed.plain, Replaces::Another(bound)))
 }
 
 pub async fn confirm_revocation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let key = find(&visit, &id).await?;
-    let (_, _, hours) = visit.app.authority.api_key_usage(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
-    let last: i64 = hours.iter().filter(|hour| hour.hour >= visit.now().hour() - 1).map(|hour| hour.uses).sum();
-    let rows = vec![
-        ("Name".to_owned(), Cell::text(key.name.as_str())),
-        ("Key Prefix".to_owned(), Cell::code(key.obfuscated_value.clone())),
-        ("Uses in this hour and the one before".to_owned(), Cell::Number(last)),
-        ("Last Used".to_owned(), Cell::Time(key.last_used_at, "never")),
-        ("From".to_owned(), Cell::text(key.last_used_ip.clone().unwrap_or_default())),
-    ];
-    let question = Question {
-        title: "Revoke this API key?".into(),
-        text: REVOCATION,
-        facts: Facts { title: "What hangs on it".into(), rows },
-        action: visit.path(format!("api_keys/{id}/revoke")),
-        button: "Revoke",
-        back: visit.path(format!("organizations/{}/api_keys", key.owner.organization_id())),
-        ..Question::default()
-    };
+    let question = of_key(&visit, &key, visit.path(format!("api_keys/{id}"))).await?;
     Ok(visit.render("organizations", question.page()))
 }
 
 pub async fn revoke(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let key = find(&visit, &id).await?;
     let (_, bound) = visit.change(("api_key.revoke", WRITE), Some(&id), async |change| change.revoke_api_key(&id).await).await?;
-    Ok(visit.done(format!("organizations/{}/api_keys", key.owner.organization_id()), "revoked", bound.as_ref()))
+    Ok(visit.done(format!("organizations/{}/api_keys?status=ended", key.owner.organization_id()), "revoked", bound.as_ref()))
 }

@@ -16,8 +16,9 @@ use crate::domain::application::{
 use crate::domain::management_key::Power;
 use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::credentials::{application_fields, application_status, usage};
+use crate::http::pages::credentials::{Replaces, application_status, usage};
 use crate::http::pages::lists;
+use crate::http::pages::revocation::of_application;
 use crate::http::pages::rotation::{rotation_blocks, rotation_form, successor};
 use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Kind, Page, Question, Refused, permission_checks};
 
@@ -30,30 +31,14 @@ const METHODS: [(&str, &str, ClientAuthenticationMethod); 2] = [
 
 pub async fn list_of_organization(visit: Visit, id: String) -> Result<Response, Refused> {
     let (mut page, organization) = organizations::page(&visit, &id, "").await?;
-    let (authority, id) = (&visit.app.authority, organization.to_string());
+    let id = organization.to_string();
     let empty = "No application yet. Make one: its client ID and secret obtain short-lived tokens.";
     let table = lists::applications(&visit, &id, &format!("organizations/{id}"), empty, visit.may(WRITE)).await?;
     if visit.may(WRITE) {
-        let catalogue = authority.grantable(HolderKind::M2m).await.map_err(|error| visit.refused(error))?;
-        page.push(Form {
-            title: "New application".into(),
-            about: "A client of its own for each program and each environment, so that one can be rotated or revoked without the others."
-                .into(),
-            action: visit.path(format!("organizations/{id}/applications")),
-            fields: application_fields(&catalogue)
-                .into_iter()
-                .chain([Field::text(
-                    "access_token_ttl",
-                    "Lifetime of its tokens, seconds",
-                    "300",
-                    "At least 60; 300 where nothing is said.",
-                )
-                .of_kind(Kind::Number(60, 86_400))])
-                .collect(),
-            button: "Save".into(),
-            open: table.rows.is_empty() && !visit.query.has("search"),
-            ..Form::default()
-        });
+        let lifetime = Field::text("access_token_ttl", "Lifetime of its tokens, seconds", "300", "At least 60; 300 where nothing is said.");
+        let more = vec![lifetime.of_kind(Kind::Number(60, 86_400))];
+        let action = visit.path(format!("organizations/{id}/applications"));
+        page.blocks.push(lists::new_application(&visit, organization, action, table.fresh, more).await?);
     }
     page.push(table);
     Ok(visit.render("organizations", page))
@@ -78,7 +63,7 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     let create = ("connect_application.create", WRITE);
     let ((application, secret), _) = visit.change(create, None, async |change| change.register_application(new, true).await).await?;
     let secret = secret.ok_or_else(|| visit.refused(crate::authority::error::Error::NotFound("client secret")))?;
-    Ok(client_secrets::reveal(&visit, &application, &secret, false))
+    Ok(client_secrets::reveal(&visit, &application, &secret, Replaces::Nothing))
 }
 
 pub async fn find(visit: &Visit, id: &str) -> Result<Application, Refused> {
@@ -204,28 +189,12 @@ pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     Ok(visit.done(format!("applications/{id}"), "saved", bound.as_ref()))
 }
 
-/// What stops, for the page before it does.
-async fn blast_radius(visit: &Visit, application: &Application) -> Result<Facts, Refused> {
-    let organization = application.organization_id.to_string();
-    let hours = visit.app.authority.tokens_of_applications(visit.caller(), &organization, &[application.id]).await;
-    let hours = hours.map_err(|error| visit.refused(error))?.of_one(&application.id);
-    let last_hour: i64 = hours.iter().rev().take(2).sum();
-    let rows = vec![
-        ("Application".to_owned(), Cell::text(application.name.as_str())),
-        ("Tokens in this hour and the one before".to_owned(), Cell::Number(last_hour)),
-        ("Tokens in 24 hours".to_owned(), Cell::Number(application.usage.last_24h)),
-        ("Last Used".to_owned(), Cell::Time(application.last_used_at, "never")),
-        ("From".to_owned(), Cell::text(application.last_used_ip.clone().unwrap_or_default())),
-    ];
-    Ok(Facts { title: "What hangs on it".into(), rows })
-}
-
 async fn question(visit: &Visit, id: &str, verb: &'static str, text: &str, place: &str) -> Result<Response, Refused> {
     let application = find(visit, id).await?;
     let question = Question {
         title: format!("{verb}: {}?", application.name.as_str()),
         text,
-        facts: blast_radius(visit, &application).await?,
+        facts: of_application(visit, &application).await?,
         action: visit.path(format!("applications/{id}/{place}")),
         button: verb,
         back: visit.path(format!("applications/{id}")),
@@ -242,7 +211,7 @@ pub async fn confirm_disabling(visit: Visit, Path(id): Path<String>) -> Result<R
 pub async fn disable(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let disable = ("connect_application.disable", WRITE);
     let (_, bound) = visit.change(disable, Some(&id), async |change| change.disable_application(&id).await).await?;
-    Ok(visit.done(format!("applications/{id}"), "revoked", bound.as_ref()))
+    Ok(visit.done(format!("applications/{id}"), "disabled", bound.as_ref()))
 }
 
 pub async fn enable(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
@@ -262,11 +231,13 @@ pub async fn revoke_tokens(visit: Visit, Path(id): Path<String>) -> Result<Respo
 }
 
 pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    visit.demand_confirmed(&format!("applications/{id}/delete"))?;
     let text = "Its secrets and every token they obtained stop working at once. It cannot be brought back.";
     question(&visit, &id, "Delete", text, "delete").await
 }
 
 pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    visit.demand_confirmed(&format!("applications/{id}/delete"))?;
     let application = find(&visit, &id).await?;
     let delete = ("connect_application.delete", WRITE);
     let (_, bound) = visit.change(delete, Some(&id), async |change| change.delete_application(&id).await).await?;

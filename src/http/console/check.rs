@@ -18,6 +18,7 @@ fn page(visit: &Visit) -> Page {
         name: "value",
         label: "API key or access token",
         hint: "It goes no further than here. For a key, this counts as a use.",
+        own: false,
     }];
     if visit.may(REVOKE.1) {
         fields.push(Field::Tick { name: "revoke", label: "Revoke it, if it is an access token", on: false });

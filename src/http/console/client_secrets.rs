@@ -11,13 +11,14 @@ use crate::domain::client_secret::{ClientSecret, NewClientSecret};
 use crate::domain::management_key::Power;
 use crate::domain::text::Name;
 use crate::domain::timestamp::Timestamp;
-use crate::http::pages::credentials::{SECRET_COLUMNS, expiry, reveal_secret, secret_cells};
-use crate::http::pages::rotation::{cancellation, removal, rotation, successor};
+use crate::http::pages::credentials::{Replaces, SECRET_COLUMNS, expiry, reveal_secret, secret_cells};
+use crate::http::pages::revocation::of_secret;
+use crate::http::pages::rotation::{cancellation, rotation, successor};
 use crate::http::pages::{Action, Cell, Fields, Refused, Table};
 
 const WRITE: Power = Power::ApplicationsWrite;
 
-pub fn reveal(visit: &Visit, application: &Application, secret: &RevealedSecret, replaces: bool) -> Response {
+pub fn reveal(visit: &Visit, application: &Application, secret: &RevealedSecret, replaces: Replaces) -> Response {
     let done = visit.path(format!("applications/{}", application.id));
     visit.render("organizations", reveal_secret(&visit.app, application, &secret.plain, replaces, done))
 }
@@ -48,15 +49,15 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     let new = NewClientSecret { name, expires_at };
     let create = ("connect_application_secret.create", WRITE);
     let (revealed, _) = visit.change(create, Some(&id), async |change| change.create_client_secret(&id, new).await).await?;
-    Ok(reveal(&visit, &application, &revealed, false))
+    Ok(reveal(&visit, &application, &revealed, Replaces::Nothing))
 }
 
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     let application = find(&visit, &id).await?;
     let rotation = rotation(&fields, visit.now()).map_err(|error| visit.refused(error))?;
     let rotate = ("connect_application_secret.rotate", WRITE);
-    let (rotated, _) = visit.change(rotate, Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
-    Ok(reveal(&visit, &application, &rotated.revealed, true))
+    let (rotated, bound) = visit.change(rotate, Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
+    Ok(reveal(&visit, &application, &rotated.revealed, Replaces::Another(bound)))
 }
 
 pub async fn confirm_cancellation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
@@ -76,7 +77,7 @@ pub async fn confirm_deletion(visit: Visit, Path((id, secret)): Path<(String, St
     let secrets = list(&visit, &id).await?;
     let found = secrets.iter().find(|known| known.id.to_string() == secret);
     let found = found.ok_or_else(|| visit.refused(Error::NotFound("client secret")))?;
-    let question = removal(application.name.as_str(), found, &visit.path(format!("applications/{id}")));
+    let question = of_secret(&visit, &application, &secrets, found).await?;
     Ok(visit.render("organizations", question.page()))
 }
 

@@ -19,6 +19,7 @@ fn key_field() -> Field {
         name: "management_key",
         label: "Management key",
         hint: "The first start printed one. Lost? Start once with CHANCERY_MANAGEMENT_KEY set to a new one.",
+        own: true,
     }
 }
 
@@ -27,18 +28,28 @@ fn at_provider(host: &str, path: String) -> Block {
     Block::Actions(vec![Action { path, text: "Sign in at your identity provider", about: format!("({host})"), ..Action::default() }])
 }
 
-fn sign_in_form(app: &App, notice: Option<&str>) -> Page {
+/// A place, and where one wants to go from there.
+pub fn with_next(place: String, next: &str) -> String {
+    if next.is_empty() {
+        return place;
+    }
+    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    format!("{place}?next={next}")
+}
+
+/// `next` is where he wanted to go.
+fn sign_in_form(app: &App, notice: Option<&str>, next: &str) -> Page {
     let mut page = Page::new("Sign in to Chancery");
     if let Some(text) = notice {
         page.push(Notice::new(Tone::Bad, text));
     }
     if let Some(host) = app.authority.openid_host() {
-        page.blocks.push(at_provider(&host, format!("{}/console/openid", base(app))));
+        page.blocks.push(at_provider(&host, with_next(format!("{}/console/openid", base(app)), next)));
     }
     page.push(Form {
         title: "With a management key".into(),
         action: format!("{}/console/sign_in", base(app)),
-        fields: vec![key_field()],
+        fields: vec![key_field(), Field::Hidden { name: "next", value: next.to_owned() }],
         button: "Sign in".into(),
         open: true,
         ..Form::default()
@@ -47,12 +58,13 @@ fn sign_in_form(app: &App, notice: Option<&str>) -> Page {
 }
 
 pub async fn sign_in_page(State(app): State<Arc<App>>, uri: Uri) -> Response {
-    let notice = match Fields::of_query(uri.query()).get("why") {
+    let query = Fields::of_query(uri.query());
+    let notice = match query.get("why") {
         Some("over") => Some("Your session is over: sign in again."),
         Some("not_kept") => Some("Your browser kept no session: open this page by https, or on this machine by http://localhost."),
         _ => None,
     };
-    Frame::bare(&base(&app)).render(&sign_in_form(&app, notice))
+    Frame::bare(&base(&app)).render(&sign_in_form(&app, notice, query.text("next")))
 }
 
 const TOO_MANY: &str = "Too many failed attempts from this address: wait a moment.";
@@ -77,16 +89,16 @@ pub async fn sign_in(
             .sign_in(&caller, app.authority.clock.now(), &request_id, source, agent)
             .await
             .map_err(|error| Refused::of(&app, error))?;
-        return Ok(
-            (jar.add(cookie::<Operator>(session.expose())), Redirect::to(&format!("{}/console?{SIGNED_IN}", base(&app)))).into_response()
-        );
+        let next = page_of_console(&app, fields.text("next"));
+        let more = if next.contains('?') { '&' } else { '?' };
+        return Ok((jar.add(cookie::<Operator>(session.expose())), Redirect::to(&format!("{next}{more}{SIGNED_IN}"))).into_response());
     }
     let (status, text) = if app.throttle.admits_failure(source) {
         (StatusCode::FORBIDDEN, "This is no management key.")
     } else {
         (StatusCode::TOO_MANY_REQUESTS, TOO_MANY)
     };
-    Ok((status, Frame::bare(&base(&app)).render(&sign_in_form(&app, Some(text)))).into_response())
+    Ok((status, Frame::bare(&base(&app)).render(&sign_in_form(&app, Some(text), fields.text("next")))).into_response())
 }
 
 pub async fn sign_out(visit: Visit, jar: CookieJar) -> Result<Response, Refused> {
@@ -113,8 +125,7 @@ fn confirmation(visit: &Visit, notice: Option<&'static str>, next: &str) -> Page
         page.push(Notice::new(Tone::Bad, text));
     }
     if let (Some(host), Some(_)) = (visit.app.authority.openid_host(), &visit.caller().key().signs_in_as) {
-        let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-        page.blocks.push(at_provider(&host, visit.path(format!("openid/again?next={next}"))));
+        page.blocks.push(at_provider(&host, with_next(visit.path("openid/again"), next)));
     }
     page.push(confirm_form(visit, next));
     page
@@ -127,7 +138,7 @@ pub async fn confirm_page(visit: Visit) -> Response {
 
 /// Another page of the console, and nothing else; its first one where that is none.
 pub fn page_of_console(app: &App, next: &str) -> String {
-    let local = !next.contains("..") && next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-:?=&".contains(&byte));
+    let local = !next.contains("..") && next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-:?=&%+.,~".contains(&byte));
     let home = format!("{}/console", base(app));
     if local && !next.is_empty() { format!("{home}/{next}") } else { home }
 }

@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::organizations;
 use super::visit::Visit;
-use crate::domain::event::{Event, EventFilter};
+use crate::domain::event::{EVENT_NAMES, Event, EventFilter};
 use crate::domain::text::FieldError;
 use crate::domain::timestamp::Timestamp;
 use crate::http::pages::{Cell, Page, Refused, Table, short};
@@ -24,7 +24,8 @@ fn midnight(visit: &Visit, name: &'static str) -> Result<Option<Timestamp>, Refu
 fn table(visit: &Visit, events: &[Event], place: &str) -> Table {
     let mut table = Table::new("", &["When", "Event", "By", "Through", "About"], "Nothing has happened yet.");
     table.searches = "Event names";
-    visit.search(&mut table, place);
+    visit.search(&mut table, place, &["organization_id"]);
+    table.known = EVENT_NAMES;
     table.days = Some((visit.query.text("from").to_owned(), visit.query.text("until").to_owned()));
     table.filtered |= visit.query.has("from") || visit.query.has("until");
     for event in events {

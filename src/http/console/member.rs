@@ -11,7 +11,9 @@ use crate::domain::membership::{Membership, MembershipStatus};
 use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, MAX_NAME, parse_optional};
 use crate::domain::user::{Email, UserChange};
+use crate::http::pages::credentials::PERSONAL;
 use crate::http::pages::lists::{self, Keys};
+use crate::http::pages::revocation::of_user;
 use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Table};
 
 const KEYS: Power = Power::ApiKeysWrite;
@@ -83,8 +85,8 @@ async fn keys(visit: &Visit, membership: &Membership, page: &mut Page) -> Result
     let own = Keys { organization, user: Some(membership.user_id), owner: OwnerFilter::User, named: false };
     let table = lists::keys(visit, &own, &place, "No personal API key.", |key| api_keys::row(visit, key)).await?;
     if visit.may(KEYS) && membership.status == MembershipStatus::Active {
-        let form = lists::new_key(visit, HolderKind::ApiKeyUser, organization, visit.path(format!("{place}/api_keys"))).await?;
-        page.push(Form { about: "A personal one: it acts as him, and ends when he leaves.".into(), ..form });
+        let action = visit.path(format!("{place}/api_keys"));
+        page.blocks.push(lists::new_key(visit, (HolderKind::ApiKeyUser, PERSONAL), organization, action, false).await?);
     }
     page.push(Table { title: "Personal API keys".into(), ..table });
     Ok(())
@@ -122,14 +124,16 @@ pub async fn confirm_removal(visit: Visit, Path(id): Path<String>) -> Result<Res
     let membership = find(&visit, &id).await?;
     let title = format!("Remove {} from {}?", membership.user.display_name(), membership.organization_name.as_str());
     let text = "His personal keys there are revoked at once. He stays known: he can be added again, without those keys.";
-    Ok(visit.render("organizations", question(&visit, &id, title, text, "delete").page()))
+    let question = Question { facts: facts_of(&visit, &membership).await?, ..question(&visit, &id, title, text, "delete") };
+    Ok(visit.render("organizations", question.page()))
 }
 
 pub async fn confirm_deactivation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let membership = find(&visit, &id).await?;
     let title = format!("Deactivate {} in {}?", membership.user.display_name(), membership.organization_name.as_str());
     let text = "His personal keys there are revoked at once, and stay revoked. He can be reactivated, and make new ones.";
-    let question = Question { button: "Deactivate", ..question(&visit, &id, title, text, "deactivate") };
+    let question =
+        Question { button: "Deactivate", facts: facts_of(&visit, &membership).await?, ..question(&visit, &id, title, text, "deactivate") };
     Ok(visit.render("organizations", question.page()))
 }
 
@@ -137,6 +141,14 @@ pub async fn deactivate(visit: Visit, Path(id): Path<String>) -> Result<Response
     let deactivate = ("organization_membership.deactivate", WRITE);
     let (membership, bound) = visit.change(deactivate, Some(&id), async |change| change.deactivate_membership(&id).await).await?;
     Ok(visit.done(format!("organizations/{}/members", membership.organization_id), "saved", bound.as_ref()))
+}
+
+/// What hangs on a membership, for who may see it.
+async fn facts_of(visit: &Visit, membership: &Membership) -> Result<Facts, Refused> {
+    if !visit.may(Power::ApiKeysRead) {
+        return Ok(Facts::default());
+    }
+    of_user(visit, &membership.user_id.to_string(), Some(membership.organization_id.to_string())).await
 }
 
 fn question<'a>(visit: &Visit, id: &str, title: String, text: &'a str, place: &str) -> Question<'a> {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 
-use super::door::{impatient, page_of_console};
+use super::door::{impatient, page_of_console, with_next};
 use super::visit::Visit;
 use crate::authority::console::Operator;
 use crate::authority::openid::{Authorization, PATIENCE, SignInError, Unproven};
@@ -36,14 +36,15 @@ async fn begin(app: &App, jar: CookieJar, session: Option<ConsoleSessionId>, nex
 }
 
 /// Begun on the issuer's own host, which is where the provider sends him back to.
-pub async fn sign_in(State(app): State<Arc<App>>, headers: HeaderMap, jar: CookieJar) -> Result<Response, Refused> {
+pub async fn sign_in(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri, jar: CookieJar) -> Result<Response, Refused> {
+    let next = Fields::of_query(uri.query()).text("next").to_owned();
     let issuer = &app.authority.deployment.issuer;
     let own = issuer.split("://").nth(1).and_then(|rest| rest.split('/').next());
     let asked = headers.get(HOST).and_then(|host| host.to_str().ok());
     if own.is_some() && asked.is_some() && own != asked {
-        return Ok(Redirect::to(&format!("{issuer}/console/openid")).into_response());
+        return Ok(Redirect::to(&with_next(format!("{issuer}/console/openid"), &next)).into_response());
     }
-    begin(&app, jar, None, "").await
+    begin(&app, jar, None, &next).await
 }
 
 /// Case 263, for who has no management key in his hands: the provider asks him again.

@@ -41,7 +41,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     let listed = visit.app.authority.list_organizations(visit.caller(), search, &visit.page_request()).await;
     let listed = listed.map_err(|error| visit.refused(error))?;
     let mut table = Table::new("", &["Name", "External ID", "Status", "Created", "ID"], "No organization yet.");
-    visit.search(&mut table, "organizations");
+    visit.search(&mut table, "organizations", &[]);
     for organization in &listed.data {
         let id = organization.id.to_string();
         table.rows.push(vec![
@@ -181,6 +181,7 @@ async fn blast_radius(visit: &Visit, organization: &Organization) -> Result<Fact
 }
 
 pub async fn confirm_suspension(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    visit.demand_confirmed(&format!("organizations/{id}/suspend"))?;
     let organization = find(&visit, &id).await?;
     let facts = blast_radius(&visit, &organization).await?;
     let question = Question {
@@ -196,6 +197,7 @@ pub async fn confirm_suspension(visit: Visit, Path(id): Path<String>) -> Result<
 }
 
 pub async fn suspend(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    visit.demand_confirmed(&format!("organizations/{id}/suspend"))?;
     let suspend = ("organization.suspend", Power::OrganizationsWrite);
     let (_, bound) = visit.change(suspend, Some(&id), async |change| change.suspend_organization(&id).await).await?;
     Ok(visit.done(format!("organizations/{id}/settings"), "suspended", bound.as_ref()))

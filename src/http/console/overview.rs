@@ -3,10 +3,10 @@ use axum::response::Response;
 
 use super::organizations::new_organization;
 use super::visit::Visit;
+use crate::authority::token_requests::Outcomes;
 use crate::domain::management_key::Power;
 use crate::domain::page::{Order, PageRequest, SortKey};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::usage::TOKEN_OUTCOMES;
 use crate::http::pages::{Bar, Block, Cell, Chip, Facts, Notice, Page, Refused, Table, Tone, base, columns, rows};
 
 pub async fn overview(visit: Visit) -> Result<Response, Refused> {
@@ -26,9 +26,15 @@ pub async fn overview(visit: Visit) -> Result<Response, Refused> {
     page.push(health(&visit));
     if visit.may(Power::ApplicationsRead) {
         let tokens = authority.tokens_of_all(visit.caller()).await.map_err(|error| visit.refused(error))?;
-        page.blocks.push(by_hour("Tokens in the last 24 hours", "Tokens", &tokens.by_hour, visit.now()));
+        let whole = visit.caller().demand_installation().is_ok();
+        let outcomes =
+            if whole { Some(authority.token_requests(visit.caller()).await.map_err(|error| visit.refused(error))?) } else { None };
+        // All tokens there were, those of API keys and of applications that are gone included; for who sees one organization, its applications'.
+        let by_hour_of_all = outcomes.as_ref().map_or(tokens.by_hour.as_slice(), |outcomes| &outcomes.issued_by_hour);
+        page.blocks.push(by_hour("Tokens in the last 24 hours", "Tokens", by_hour_of_all, visit.now()));
         if !tokens.most.is_empty() {
-            let mut table = Table::new("By organization", &["Organization", "Tokens in 24 hours", "By the hour"], "");
+            let columns = ["Organization", "Tokens of its applications in 24 hours", "By the hour"];
+            let mut table = Table::new("By organization", &columns, "");
             for (organization, name, hours) in tokens.most {
                 table.rows.push(vec![
                     Cell::link(visit.path(format!("organizations/{organization}")), name),
@@ -38,9 +44,7 @@ pub async fn overview(visit: Visit) -> Result<Response, Refused> {
             }
             page.push(table);
         }
-    }
-    if visit.may(Power::ApplicationsRead) && visit.caller().demand_installation().is_ok() {
-        page.blocks.push(outcomes(&visit).await?);
+        page.blocks.extend(outcomes.map(|outcomes| success_and_failure(&outcomes)));
     }
     if visit.may(Power::ApiKeysRead) {
         page.blocks.extend(keys(&visit));
@@ -90,17 +94,15 @@ fn picture(title: &str, what: &'static str, how_many: &'static str, chart: &[Bar
 }
 
 /// Success against failure, by reason.
-async fn outcomes(visit: &Visit) -> Result<Block, Refused> {
-    let counted = visit.app.authority.token_requests(visit.caller()).await.map_err(|error| visit.refused(error))?;
-    let of = |outcome: &str| counted.iter().find(|(known, _)| known == outcome).map_or(0, |(_, requests)| *requests);
-    let bar = |outcome: &'static str| Bar {
-        label: outcome.to_owned(),
-        value: of(outcome),
-        class: if outcome == TOKEN_OUTCOMES[0] { "good" } else { "bad" },
+fn success_and_failure(outcomes: &Outcomes) -> Block {
+    let bar = |at: usize, (outcome, requests): &(&str, i64)| {
+        let class = if at == 0 { "good" } else { "bad" };
+        Bar { label: (*outcome).to_owned(), value: *requests, class }
     };
-    let chart: Vec<_> = TOKEN_OUTCOMES.into_iter().map(bar).filter(|bar| bar.value > 0 || bar.class == "good").collect();
+    let chart = outcomes.requests.iter().enumerate().map(|(at, counted)| bar(at, counted));
+    let chart: Vec<_> = chart.filter(|bar| bar.value > 0 || bar.class == "good").collect();
     let svg = rows(&chart);
-    Ok(picture("Token requests in the last 24 hours", "Outcome", "Requests", &chart, svg))
+    picture("Token requests in the last 24 hours", "Outcome", "Requests", &chart, svg)
 }
 
 /// API keys by age, and by when they were last used: what is old and unused can go.

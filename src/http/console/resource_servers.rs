@@ -192,6 +192,7 @@ pub async fn update(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
 }
 
 pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    visit.demand_confirmed(&format!("resource_servers/{id}/delete"))?;
     let server = find(&visit, &id).await?;
     let question = Question {
         title: format!("Remove {}?", server.name.as_str()),
@@ -206,6 +207,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
 }
 
 pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    visit.demand_confirmed(&format!("resource_servers/{id}/delete"))?;
     let delete = ("resource_server.delete", WRITE);
     visit.change(delete, Some(&id), async |change| change.remove_resource_server(&id).await).await?;
     Ok(visit.done("resource_servers", "deleted", None))

@@ -20,6 +20,8 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
         let own = session.id == visit.who.session.id;
         let last = if own {
             Cell::chip(Tone::Good, "This one")
+        } else if !visit.may(END_SESSION.1) {
+            Cell::text("")
         } else {
             Cell::Actions(vec![Action::post(visit.path(format!("sessions/{}/end", session.id)), "End", "this session").dangerous()])
         };

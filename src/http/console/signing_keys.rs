@@ -66,7 +66,11 @@ fn lives(keys: &[SigningKey], now: Timestamp) -> Block {
     let shown = keys.iter().rev().filter(|key| key.state.is_in_jwks());
     let life = |key: &SigningKey| {
         let signs = key.activated_at.unwrap_or(key.activates_at);
-        let retired = key.retired_at.unwrap_or(now.max(signs));
+        // The one that signs goes on until the one that is published begins.
+        let next =
+            keys.iter().filter(|next| next.line() == key.line() && next.state == KeyState::Published).map(|next| next.activates_at).min();
+        let until = next.filter(|_| key.state == KeyState::Active).unwrap_or(now);
+        let retired = key.retired_at.unwrap_or(until.max(signs));
         let gone = key.removes_at.unwrap_or(retired);
         let stretches =
             [(key.published_at, signs, "before", "published"), (signs, retired, "good", "signs"), (retired, gone, "warn", "still trusted")];
@@ -131,5 +135,5 @@ pub async fn compromise(visit: Visit, Path(kid): Path<String>) -> Result<Respons
     visit.demand_confirmed(&format!("signing_keys/{kid}/revoke"))?;
     let revoke = ("signing_key.revoke", WRITE);
     visit.change(revoke, Some(&kid), async |change| change.compromise_signing_key(&kid).await).await?;
-    Ok(visit.done("signing_keys", "revoked", None))
+    Ok(visit.done("signing_keys", "withdrawn", None))
 }

@@ -12,7 +12,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     let (mut page, organization) = organizations::page(&visit, &id, "usage").await?;
     let (authority, id) = (&visit.app.authority, organization.to_string());
     let tokens = authority.tokens_of_organization(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
-    page.blocks.push(by_hour("Tokens in the last 24 hours", "Tokens", &tokens, visit.now()));
+    page.blocks.push(by_hour("Tokens of its applications in the last 24 hours", "Tokens", &tokens, visit.now()));
     let busiest = authority.busiest_applications(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
     let columns = ["Application", "Tokens in 24 hours", "24 h / 7 d / 30 d"];
     let mut table = Table::new("Applications that obtained the most", &columns, "None obtained a token in the last 24 hours.");

@@ -4,6 +4,7 @@ use axum::response::Response;
 
 use super::visit::Visit;
 use crate::domain::management_key::Power;
+use crate::http::pages::revocation::of_user;
 use crate::http::pages::{Action, Cell, Facts, Page, Question, Refused, Table};
 
 pub async fn list(visit: Visit) -> Result<Response, Refused> {
@@ -12,7 +13,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
     let writes = visit.may(Power::UsersWrite) && visit.caller().demand_installation().is_ok();
     let mut table =
         Table::new("", &["Name", "Email", "External ID", "ID", "Created", ""], "No user yet: they are added as members of organizations.");
-    table.searches = "Email";
+    table.searches = "Whole email address";
     for user in &listed.data {
         let delete = Action::link(visit.path(format!("users/{}/delete", user.id)), "Remove everywhere", &user.display_name()).last();
         table.rows.push(vec![
@@ -24,7 +25,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
             Cell::Actions(if writes { vec![delete] } else { Vec::new() }),
         ]);
     }
-    visit.search(&mut table, "users");
+    visit.search(&mut table, "users", &[]);
     visit.turn(&mut table, &listed, "users", &["search"]);
     let mut page = Page::new("Users");
     page.push(table);
@@ -32,11 +33,14 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
 }
 
 pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    visit.demand_confirmed(&format!("users/{id}/delete"))?;
     let user = visit.app.authority.find_user(visit.caller(), &id).await.map_err(|error| visit.refused(error))?;
+    let mut facts = if visit.may(Power::ApiKeysRead) { of_user(&visit, &id, None).await? } else { Facts::default() };
+    facts.rows.insert(0, ("Email".into(), Cell::text(user.email.as_str())));
     let question = Question {
         title: format!("Remove {} everywhere?", user.display_name()),
         text: "He leaves every organization, and his personal keys are revoked at once.",
-        facts: Facts { title: String::new(), rows: vec![("Email".into(), Cell::text(user.email.as_str()))] },
+        facts,
         action: visit.path(format!("users/{id}/delete")),
         button: "Remove",
         back: visit.path("users"),
@@ -46,6 +50,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
 }
 
 pub async fn delete(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    visit.demand_confirmed(&format!("users/{id}/delete"))?;
     let delete = ("user.delete", Power::UsersWrite);
     let (_, bound) = visit.change(delete, Some(&id), async |change| change.delete_user(&id).await).await?;
     Ok(visit.done("users", "deleted", bound.as_ref()))

@@ -1,9 +1,10 @@
 //! One visit of an operator: who he is, and what is around every page he sees.
+use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum_extra::extract::CookieJar;
 
-use super::door::impatient;
+use super::door::{impatient, with_next};
 use crate::authority::caller::{Caller, Operation};
 use crate::authority::change::Change;
 use crate::authority::console::Operator;
@@ -11,11 +12,11 @@ use crate::authority::error::Error;
 use crate::domain::credential::Secret;
 use crate::domain::management_key::Power;
 use crate::http::App;
-use crate::http::pages::{self, Frame, Link, Page, Refused, Who, base};
+use crate::http::pages::{self, Frame, Link, Page, Refused, Who, base, path_and_query};
 
 pub type Visit = pages::Visit<Operator>;
 
-/// The query of the first page that somebody sees: if it comes without a session, his browser kept none.
+/// The end of the query of the first page that somebody sees: if it comes without a session, his browser kept none.
 pub const SIGNED_IN: &str = "signed_in=now";
 
 /// What is shown in the navigation, and who may see it.
@@ -44,12 +45,22 @@ impl Who for Operator {
 
     fn nobody(app: &App, parts: &Parts) -> Refused {
         let had = CookieJar::from_headers(&parts.headers).get(Self::COOKIE).is_some();
+        let (base, place) = (base(app), path_and_query(&parts.uri));
+        let followed = parts.method == Method::GET && parts.headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+        if followed && !had {
+            return Refused::onward(app, format!("{base}{place}"));
+        }
         let why = match parts.uri.query() {
-            Some(SIGNED_IN) if !had => "?why=not_kept",
-            _ if had => "?why=over",
+            Some(query) if !had && query.ends_with(SIGNED_IN) => "not_kept",
+            _ if had => "over",
             _ => "",
         };
-        Refused::elsewhere(app, format!("{}/console/sign_in{why}", base(app)))
+        let next = place.strip_prefix("/console/").filter(|_| parts.method == Method::GET).unwrap_or_default();
+        let next = next.trim_end_matches(SIGNED_IN).trim_end_matches(['?', '&']);
+        let query: String = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("why", why), ("next", next)].into_iter().filter(|(_, value)| !value.is_empty()))
+            .finish();
+        Refused::elsewhere(app, format!("{base}/console/sign_in{}{query}", if query.is_empty() { "" } else { "?" }))
     }
 
     fn refused(app: &App, error: Error) -> Refused {
@@ -119,8 +130,7 @@ impl Visit {
         if self.who.session.is_confirmed(self.now()) {
             return Ok(());
         }
-        let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-        Err(Refused::elsewhere(&self.app, self.path(format!("confirm?next={next}"))))
+        Err(Refused::elsewhere(&self.app, with_next(self.path("confirm"), next)))
     }
 
     pub fn render(&self, current: &str, page: Page) -> Response {

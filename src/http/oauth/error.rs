@@ -82,6 +82,17 @@ impl OauthError {
         self.row().1
     }
 
+    /// The same, told apart where one code has several causes.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::TooManyFailures => "too_many_failures",
+            Self::QuotaExceeded(_) => "quota_exceeded",
+            Self::Unavailable(_) => "store_unavailable",
+            Self::Overloaded => "overloaded",
+            other => other.code(),
+        }
+    }
+
     fn challenge(&self) -> Option<String> {
         match self {
             Self::InvalidClient(realm) => Some(format!("Basic realm=\"{realm}\"")),

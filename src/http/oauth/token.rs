@@ -62,7 +62,7 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Response {
         }
         Err(error) => {
             app.metrics.note_refusal(error.code());
-            app.authority.note_token_refused(error.code());
+            app.authority.note_token_refused(error.reason());
             error.into_response()
         }
     }

@@ -101,7 +101,8 @@ pub fn timeline(lives: &[(String, Vec<Stretch>)], now: Timestamp) -> String {
     let whole = last.since(first).as_secs_f64().max(1.0);
     let place = |at: Timestamp| LABELS + (WIDTH - LABELS) * at.since(first).as_secs_f64() / whole;
     let height = ROW * lives.len() as f64;
-    let mut svg = format!(r#"<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{} keys over time">"#, lives.len());
+    let total = height + 20.0;
+    let mut svg = format!(r#"<svg class="chart" viewBox="0 0 {WIDTH} {total}" role="img" aria-label="{} keys over time">"#, lives.len());
     for (at, (label, stretches)) in lives.iter().enumerate() {
         let y = at as f64 * ROW;
         let _ = write!(svg, r#"<text x="0" y="{}">{}</text>"#, y + 17.0, escaped(label));
@@ -114,7 +115,22 @@ pub fn timeline(lives: &[(String, Vec<Stretch>)], now: Timestamp) -> String {
             );
         }
     }
-    let _ = write!(svg, r#"<line x1="{0:.1}" y1="0" x2="{0:.1}" y2="{height}"/></svg>"#, place(now));
+    let _ = write!(svg, r#"<line x1="{0:.1}" y1="0" x2="{0:.1}" y2="{height}"/>"#, place(now));
+    let (below, today, end) = (height + 14.0, place(now), WIDTH);
+    let day = |at: Timestamp| at.to_string().chars().take(10).collect::<String>();
+    let _ = write!(svg, r#"<text x="{LABELS}" y="{below}">{}</text>"#, day(first));
+    // Each has room only where the others are not.
+    if today - LABELS > 110.0 {
+        let _ = write!(
+            svg,
+            r#"<text x="{today:.1}" y="{below}" text-anchor="{}">today</text>"#,
+            if end - today < 40.0 { "end" } else { "middle" }
+        );
+    }
+    if end - today > 110.0 {
+        let _ = write!(svg, r#"<text x="{end}" y="{below}" text-anchor="end">{}</text>"#, day(last));
+    }
+    svg.push_str("</svg>");
     svg
 }
 

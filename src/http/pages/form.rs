@@ -55,6 +55,8 @@ pub enum Field {
         name: &'static str,
         label: &'static str,
         hint: &'static str,
+        /// Whether it is what one signs in with, which browsers may know.
+        own: bool,
     },
     Choice {
         name: &'static str,
@@ -187,17 +189,24 @@ impl Field {
         Self::Choice { name, label, options, chosen: chosen.to_owned(), hint: String::new() }
     }
 
-    /// P6: an expiry is what is offered first; none beyond the latest there may be, days.
-    pub fn expiry(latest: Option<u32>) -> Self {
-        Self::end(latest, &[("", "As the settings say")])
+    /// P6: an expiry is what is offered first, the settings' own where they have one; none beyond the latest there may be, days.
+    pub fn expiry(default: Option<u32>, latest: Option<u32>) -> Self {
+        Self::first(default, latest, &[])
     }
 
     /// The same for what no settings speak of, with what else there is to choose.
     pub fn end(latest: Option<u32>, also: &[(&str, &str)]) -> Self {
-        let days = days(latest);
-        let chosen = days.iter().rev().find(|days| **days <= OFFERED).map_or_else(String::new, ToString::to_string);
+        Self::first(None, latest, also)
+    }
+
+    fn first(default: Option<u32>, latest: Option<u32>, also: &[(&str, &str)]) -> Self {
+        let mut days = days(latest);
+        let default = default.map(|default| latest.map_or(default, |latest| default.min(latest)));
+        days.extend(default.filter(|default| !days.contains(default)));
+        days.sort_unstable();
+        let chosen = default.or_else(|| days.iter().rev().find(|days| **days <= OFFERED).copied());
         let never = latest.is_none().then_some(("never", "Never"));
-        Self::ending(&days, chosen, never.iter().chain(also))
+        Self::ending(&days, chosen.map_or_else(String::new, |days| days.to_string()), never.iter().chain(also))
     }
 
     /// When what replaces another ends: as it says of itself where nothing is chosen.

@@ -1,12 +1,13 @@
 //! The lists of credentials, the same for an operator and for a customer's admin: found, with their use by the hour, searched, sorted and turned.
 use std::collections::HashMap;
 
-use super::credentials::{application_status, key_cells, key_fields, shown_keys};
+use super::credentials::{application_fields, application_status, key_cells, key_fields, shown_keys};
 use super::rotation::rotation_form;
-use super::{Action, Cell, Field, Form, Refused, Table, Visit, Who, short};
-use crate::domain::api_key::{ApiKey, ApiKeyFilter, OwnerFilter};
+use super::{Action, Block, Cell, Field, Form, Notice, Refused, Table, Tone, Visit, Who, short};
+use crate::domain::api_key::{ApiKey, ApiKeyFilter, OwnerFilter, StatusFilter};
 use crate::domain::application::Application;
 use crate::domain::id::{OrganizationId, UserId};
+use crate::domain::page::{Order, Page, PageRequest, SortKey};
 use crate::domain::permission::HolderKind;
 
 /// G16, with B15 and the expiry.
@@ -33,13 +34,7 @@ pub async fn keys<W: Who>(
 ) -> Result<Table, Refused> {
     let (authority, organization) = (&visit.app.authority, keys.organization.to_string());
     let (status, filters) = shown_keys(&visit.query, &visit.path(place));
-    let (organization_id, search) = (Some(organization.clone()), visit.query.owned("search"));
-    let filter = ApiKeyFilter { owner: keys.owner, user_id: None, organization_id, status, search };
-    let listed = match keys.user {
-        Some(user) => authority.list_api_keys_of_user(visit.caller(), &user.to_string(), filter, &visit.page_request()).await,
-        None => authority.list_api_keys_of_organization(visit.caller(), &organization, filter, &visit.page_request()).await,
-    };
-    let listed = listed.map_err(|error| visit.refused(error))?;
+    let listed = some_keys(visit, keys, status, &visit.page_request()).await?;
     let shown: Vec<_> = listed.data.iter().map(|key| key.id).collect();
     let hours = authority.uses_of_api_keys(visit.caller(), &organization, &shown).await.map_err(|error| visit.refused(error))?;
     let owners = match keys.named {
@@ -49,34 +44,94 @@ pub async fn keys<W: Who>(
         false => HashMap::new(),
     };
     let mut table = Table::new("", &KEY_COLUMNS, empty);
-    table.filtered = visit.query.has("status");
     table.filters = filters;
+    if listed.data.is_empty() && !visit.query.has("search") {
+        let one = PageRequest { limit: 1, by: SortKey::Created, order: Order::Descending, cursor: None };
+        let ended = status == StatusFilter::Ended || !some_keys(visit, keys, StatusFilter::Ended, &one).await?.data.is_empty();
+        table.fresh = !ended;
+        match status {
+            StatusFilter::Ended => table.empty = "None was revoked, and none has expired.".into(),
+            _ if ended => table.empty = "None works: those that ended are under Revoked / Expired.".into(),
+            _ => {}
+        }
+    }
     for key in &listed.data {
         let (href, actions) = row(key);
         let of = key.owner.user_id().filter(|_| keys.named).map(|id| owners.get(&id).cloned().unwrap_or_else(|| id.to_string()));
         let name = Cell::Name { text: key.name.as_str().to_owned(), href, of };
         table.rows.push(key_cells(name, key, Some(hours.of_one(&key.id)), visit.now(), actions));
     }
-    visit.search(&mut table, place);
+    visit.search(&mut table, place, &["status"]);
     visit.sort(&mut table, place, &["status", "search"]);
     visit.turn(&mut table, &listed, place, &["status", "search"]);
     Ok(table)
 }
 
-/// The form of a new key for such a holder in an organization, as its settings have it.
-pub async fn new_key<W: Who>(visit: &Visit<W>, holder: HolderKind, of: OrganizationId, action: String) -> Result<Form, Refused> {
+async fn some_keys<W: Who>(visit: &Visit<W>, keys: &Keys, status: StatusFilter, request: &PageRequest) -> Result<Page<ApiKey>, Refused> {
+    let (authority, organization) = (&visit.app.authority, keys.organization.to_string());
+    let (organization_id, search) = (Some(organization.clone()), visit.query.owned("search"));
+    let filter = ApiKeyFilter { owner: keys.owner, user_id: None, organization_id, status, search };
+    let listed = match keys.user {
+        Some(user) => authority.list_api_keys_of_user(visit.caller(), &user.to_string(), filter, request).await,
+        None => authority.list_api_keys_of_organization(visit.caller(), &organization, filter, request).await,
+    };
+    listed.map_err(|error| visit.refused(error))
+}
+
+/// The form of a new key for such a holder in an organization, as its settings have it; `about` says what it is, and it is `open` at once where
+/// there is nothing yet.
+pub async fn new_key<W: Who>(
+    visit: &Visit<W>,
+    (holder, about): (HolderKind, &str),
+    of: OrganizationId,
+    action: String,
+    open: bool,
+) -> Result<Block, Refused> {
     let authority = &visit.app.authority;
+    let settings = authority.effective_settings_of(of).await.map_err(|error| visit.refused(error))?;
+    if !settings.api_keys_enabled {
+        return Ok(Notice::new(Tone::Plain, "No API keys are made here: they are switched off for this organization.").into());
+    }
     let catalogue = authority.grantable(holder).await.map_err(|error| visit.refused(error))?;
-    let latest = authority.latest_expiry(of).await.map_err(|error| visit.refused(error))?;
-    let fields = key_fields(&catalogue, latest);
-    Ok(Form { title: "New API key".into(), action, fields, button: "Create".into(), ..Form::default() })
+    let fields = key_fields(&catalogue, &settings);
+    let (title, button) = ("New API key".into(), "Create".into());
+    Ok(Form { title, about: about.into(), action, fields, button, open, ..Form::default() }.into())
+}
+
+/// The same of a new application, with what `more` is asked of it.
+pub async fn new_application<W: Who>(
+    visit: &Visit<W>,
+    of: OrganizationId,
+    action: String,
+    open: bool,
+    more: Vec<Field>,
+) -> Result<Block, Refused> {
+    let authority = &visit.app.authority;
+    let settings = authority.effective_settings_of(of).await.map_err(|error| visit.refused(error))?;
+    if !settings.applications_enabled {
+        return Ok(Notice::new(Tone::Plain, "No applications are made here: they are switched off for this organization.").into());
+    }
+    let catalogue = authority.grantable(HolderKind::M2m).await.map_err(|error| visit.refused(error))?;
+    let fields = application_fields(&catalogue).into_iter().chain(more).collect();
+    let about = "A client of its own for each program and each environment, so that one can be rotated or revoked without the others.";
+    Ok(Form { title: "New application".into(), about: about.into(), action, fields, button: "Save".into(), open, ..Form::default() }.into())
 }
 
 /// The form that rotates a key; unsaid, the new one ends as late as the old one was made for.
 pub async fn key_rotation<W: Who>(visit: &Visit<W>, key: &ApiKey) -> Result<Form, Refused> {
-    let latest = visit.app.authority.latest_expiry(key.owner.organization_id()).await.map_err(|error| visit.refused(error))?;
-    let unsaid = if key.life.expires_at.is_some() { "After as long as the one before" } else { "As the settings say" };
-    Ok(rotation_form(visit.path(format!("api_keys/{}/rotate", key.id)), Field::end_of_successor(latest, unsaid)))
+    let settings = visit.app.authority.effective_settings_of(key.owner.organization_id()).await.map_err(|error| visit.refused(error))?;
+    let latest = settings.max_expiry_days;
+    let days = |days: u32| latest.map_or(days, |latest| days.min(latest));
+    // As the rotation does it (`authority/rotate_api_key.rs`).
+    let unsaid = match (key.life.expires_at, settings.unsaid_expiry(visit.now())) {
+        (Some(at), _) => {
+            let lived = u32::try_from(at.since(key.created_at).as_secs().div_ceil(24 * 3600)).unwrap_or(u32::MAX);
+            format!("As long as the one before: {} days", days(lived))
+        }
+        (None, Some(at)) => format!("{} days", at.since(visit.now()).as_secs() / (24 * 3600)),
+        (None, None) => "Never".to_owned(),
+    };
+    Ok(rotation_form(visit.path(format!("api_keys/{}/rotate", key.id)), Field::end_of_successor(latest, &unsaid)))
 }
 
 /// The applications of an organization as a table; those who may not `change` them have no buttons.
@@ -88,7 +143,8 @@ pub async fn applications<W: Who>(visit: &Visit<W>, organization: &str, place: &
     let hours = authority.tokens_of_applications(visit.caller(), organization, &shown).await.map_err(|error| visit.refused(error))?;
     let mut table = Table::new("", &APPLICATION_COLUMNS, empty);
     table.rows = listed.data.iter().map(|application| row(visit, application, hours.of_one(&application.id), change)).collect();
-    visit.search(&mut table, place);
+    table.fresh = listed.data.is_empty() && !visit.query.has("search");
+    visit.search(&mut table, place, &[]);
     visit.sort(&mut table, place, &["search"]);
     visit.turn(&mut table, &listed, place, &["search"]);
     Ok(table)

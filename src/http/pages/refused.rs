@@ -64,6 +64,14 @@ impl Refused {
         Self { elsewhere: Some(path.into()), ..Self::new(app, StatusCode::SEE_OTHER, "", "") }
     }
 
+    /// Leads on by itself, from a page of ours: a cookie that is `Strict` comes along from there, and not from another site.
+    pub fn onward(app: &App, path: String) -> Self {
+        let mut page = Self::new(app, StatusCode::OK, "One moment", "The page you followed a link to opens in a moment.");
+        page.frame.navigation.push(Link::new(path.clone(), "Continue"));
+        page.frame.onward = Some(path);
+        page
+    }
+
     pub fn of(app: &App, error: Error) -> Self {
         let page = |status, title, text: String| Self::new(app, status, title, text);
         match error {
@@ -101,7 +109,7 @@ impl IntoResponse for Refused {
             return axum::response::Redirect::to(&path).into_response();
         }
         let mut page = Page::new(self.title);
-        page.push(Notice::new(Tone::Bad, self.text));
+        page.push(Notice::new(if self.status.is_success() { Tone::Plain } else { Tone::Bad }, self.text));
         let mut frame = self.frame;
         if self.leads_home && frame.navigation.is_empty() {
             frame.navigation.push(Link::new(format!("{}/{}", frame.base, frame.area), "Go to the first page"));

@@ -1,7 +1,7 @@
 //! A rotation on a page: how long the old one goes on, who still has it, and when it can go.
 use std::time::Duration;
 
-use super::credentials::{REMOVAL, expiry};
+use super::credentials::expiry;
 use super::{Action, Block, Cell, Facts, Field, Fields, Form, Notice, Question, Tone, minute, seconds};
 use crate::authority::usage_history::RotationUse;
 use crate::domain::api_key::{ApiKey, ApiKeyStatus};
@@ -116,8 +116,8 @@ pub fn rotation_blocks(
     turning.blocks(now).into_iter().chain([Block::Actions(actions)]).collect()
 }
 
-/// The same of a key, which goes by being revoked.
-pub fn key_rotation_blocks(old: &ApiKey, new: &ApiKey, used: &RotationUse<ApiKeyId>, now: Timestamp) -> Vec<Block> {
+/// The same of a key, which goes by being revoked; `finish` is where that is asked about.
+pub fn key_rotation_blocks(old: &ApiKey, new: &ApiKey, used: &RotationUse<ApiKeyId>, finish: Option<String>, now: Timestamp) -> Vec<Block> {
     if new.status_at(now) != ApiKeyStatus::Active {
         let text =
             "What was to replace this key does not work any more. This one ends with its overlap all the same: rotate it again before.";
@@ -130,8 +130,10 @@ pub fn key_rotation_blocks(old: &ApiKey, new: &ApiKey, used: &RotationUse<ApiKey
         last_used_at: key.last_used_at,
         last_used_ip: key.last_used_ip.clone(),
     };
-    let (new_turn, old, tokens_live_for) = (turn(new), vec![turn(old)], used.tokens_live_for);
-    Turning { what: "API key", end: "revoke", began_at: new.created_at, new: new_turn, old, tokens_live_for }.blocks(now).into()
+    let (new_turn, old_turn, tokens_live_for) = (turn(new), vec![turn(old)], used.tokens_live_for);
+    let turning = Turning { what: "API key", end: "revoke", began_at: new.created_at, new: new_turn, old: old_turn, tokens_live_for };
+    let finish = finish.map(|path| Block::Actions(vec![Action::link(path, "Finish: revoke the old key", old.name.as_str()).last()]));
+    turning.blocks(now).into_iter().chain(finish).collect()
 }
 
 /// The page before a rotation is called off.
@@ -147,26 +149,6 @@ pub fn cancellation(application: &str, new: Option<&ClientSecret>, place: &str) 
         facts: Facts { title: String::new(), rows: vec![("The new secret was used first".into(), Cell::Time(used, "never"))] },
         action: format!("{place}/cancel_rotation"),
         button: "Cancel the rotation",
-        back: place.to_owned(),
-        ..Question::default()
-    }
-}
-
-/// The page before a secret goes.
-pub fn removal(application: &str, secret: &ClientSecret, place: &str) -> Question<'static> {
-    let rows = vec![
-        ("Application".to_owned(), Cell::text(application)),
-        ("Ends with".to_owned(), Cell::code(format!("…{}", secret.secret_hint))),
-        ("Last Used".to_owned(), Cell::Time(secret.last_used_at, "never")),
-        ("From".to_owned(), Cell::text(secret.last_used_ip.clone().unwrap_or_default())),
-        ("24 h / 7 d / 30 d".to_owned(), Cell::Usage(secret.usage, None)),
-    ];
-    Question {
-        title: "Remove this secret?".into(),
-        text: REMOVAL,
-        facts: Facts { title: "What hangs on it".into(), rows },
-        action: format!("{place}/client_secrets/{}/delete", secret.id),
-        button: "Remove",
         back: place.to_owned(),
         ..Question::default()
     }

@@ -1,16 +1,14 @@
 //! Ready-made ways to use a credential, with everything filled in but the secret, which comes from the environment.
-use std::fmt::Write;
-
 /// What was made.
 pub enum Credential<'a> {
-    Client { client_id: &'a str, token_endpoint: &'a str, scope: &'a str },
+    Client { client_id: &'a str, token_endpoint: &'a str },
     ApiKey { organization_id: &'a str },
 }
 
 /// For a file that keeps secrets beside a program; `secret` is only in the answer that shows it anyway.
 pub fn dotenv(credential: &Credential<'_>, secret: &str) -> String {
     match credential {
-        Credential::Client { client_id, token_endpoint, .. } => {
+        Credential::Client { client_id, token_endpoint } => {
             format!("CLIENT_ID={client_id}\nCLIENT_SECRET={secret}\nTOKEN_ENDPOINT={token_endpoint}\n")
         }
         Credential::ApiKey { organization_id } => format!("API_KEY={secret}\nORGANIZATION_ID={organization_id}\n"),
@@ -19,16 +17,13 @@ pub fn dotenv(credential: &Credential<'_>, secret: &str) -> String {
 
 pub fn snippets(credential: &Credential<'_>) -> Vec<(&'static str, String)> {
     match credential {
-        Credential::Client { client_id, token_endpoint, scope } => of_client(client_id, token_endpoint, scope),
+        Credential::Client { client_id, token_endpoint } => of_client(client_id, token_endpoint),
         Credential::ApiKey { organization_id } => of_api_key(organization_id),
     }
 }
 
-fn of_client(id: &str, endpoint: &str, scope: &str) -> Vec<(&'static str, String)> {
-    let mut curl = format!("curl -u \"{id}:$CLIENT_SECRET\" {endpoint} \\\n  -d grant_type=client_credentials");
-    if !scope.is_empty() {
-        let _ = write!(curl, " -d \"scope={scope}\"");
-    }
+fn of_client(id: &str, endpoint: &str) -> Vec<(&'static str, String)> {
+    let curl = format!("curl -u \"{id}:$CLIENT_SECRET\" {endpoint} \\\n  -d grant_type=client_credentials");
     let python = format!(
         r#"import os
 from authlib.integrations.requests_client import OAuth2Session

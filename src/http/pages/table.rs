@@ -13,11 +13,16 @@ pub struct Table {
     pub empty: String,
     /// A filter is on: nothing was found, which is not the same as nothing being there.
     pub filtered: bool,
+    /// There is nothing at all yet, neither shown nor left out.
+    pub fresh: bool,
     pub filters: Vec<Link>,
-    /// What is searched in, where it is not the name.
+    /// What is searched in, where it is not the name, and what can be found there.
     pub searches: &'static str,
+    pub known: &'static [&'static str],
     /// Where what is searched for is asked for, and what it is now.
     pub search: Option<(String, String)>,
+    /// What else the list was asked with, and stays.
+    pub kept: Vec<(String, String)>,
     /// The first and the last day that are asked for, where days can be.
     pub days: Option<(String, String)>,
     pub newer: Option<String>,

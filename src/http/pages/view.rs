@@ -161,16 +161,24 @@ impl Notice {
             "deleted" => "Deleted.",
             "revoked" => "Revoked.",
             "rotated" => "Rotated.",
+            "disabled" => "Disabled: it obtains no tokens.",
+            "withdrawn" => {
+                "Withdrawn: verifiers that follow revocations refuse its tokens within a second; every other when it reads the key set again, within five minutes."
+            }
             "cancelled" => "The rotation was cancelled: the old secret works as before, the new one is gone.",
             "suspended" => "Suspended: nothing of this organization works.",
             "ended" => "The session is over.",
             _ => return None,
         };
         let by = query.get("by").and_then(|by| by.parse().ok()).filter(|by| (0..LAST).contains(by)).map(Timestamp::from_millis);
-        let tell = |by: Timestamp| {
-            format!("{text} Verifiers that follow revocations refuse it within a second; every other by {} {}.", day(&by), seconds(by))
-        };
-        Some(Self::new(Tone::Good, by.map_or_else(|| text.to_owned(), tell)))
+        Some(by.map_or_else(|| Self::new(Tone::Good, text), |by| Self::bound(text, by)))
+    }
+
+    /// What ended, and by when every verifier refuses it.
+    pub fn bound(text: &str, by: Timestamp) -> Self {
+        let text =
+            format!("{text} Verifiers that follow revocations refuse it within a second; every other by {} {}.", day(&by), seconds(by));
+        Self::new(Tone::Good, text)
     }
 }
 

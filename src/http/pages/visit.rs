@@ -197,7 +197,9 @@ impl<W: Who> Visit<W> {
     /// After a change: to a page that says what came of it, so that loading it again repeats nothing.
     pub fn done(&self, place: impl Display, what: &str, bound: Option<&Bound>) -> Response {
         let by = bound.map_or_else(String::new, |bound| format!("&by={}", bound.effective_by_ms));
-        Redirect::to(&self.path(format!("{place}?done={what}{by}"))).into_response()
+        let place = place.to_string();
+        let more = if place.contains('?') { '&' } else { '?' };
+        Redirect::to(&self.path(format!("{place}{more}done={what}{by}"))).into_response()
     }
 
     /// Which page of a list is asked for.
@@ -233,8 +235,11 @@ impl<W: Who> Visit<W> {
         }
     }
 
-    /// Puts a field to search with over a table, with what was searched for in it; `place` is the path of its page.
-    pub fn search(&self, table: &mut Table, place: &str) {
+    /// Puts a field to search with over a table, with what was searched for in it; `place` is the path of its page, and `keep` are the
+    /// parameters of the list that stay.
+    pub fn search(&self, table: &mut Table, place: &str, keep: &[&str]) {
+        let kept = keep.iter().chain(&["sort", "order"]).filter_map(|name| Some(((*name).to_owned(), self.query.owned(name)?)));
+        table.kept = kept.collect();
         table.search = Some((self.path(place), self.query.text("search").to_owned()));
         table.filtered |= self.query.has("search");
     }

@@ -4,14 +4,15 @@ use axum::response::Response;
 
 use super::visit::Visit;
 use crate::authority::error::Error;
-use crate::domain::api_key::{ApiKey, Grant, NewApiKey, NewOwner, OwnerFilter};
+use crate::domain::api_key::{ApiKey, ApiKeyStatus, Grant, NewApiKey, NewOwner, OwnerFilter};
 use crate::domain::permission::HolderKind;
 use crate::domain::portal::Capability;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::credentials::{REVOCATION, expiry, reveal_key};
+use crate::http::pages::credentials::{PERSONAL, Replaces, expiry, key_facts, reveal_key};
 use crate::http::pages::lists::{self, Keys};
+use crate::http::pages::revocation::of_key;
 use crate::http::pages::rotation::{key_rotation_blocks, rotation};
-use crate::http::pages::{Action, Cell, Facts, Fields, Form, Page, Question, Refused};
+use crate::http::pages::{Action, Block, Fields, Form, Link, Page, Refused};
 
 /// Which keys a page is about.
 struct Kind {
@@ -55,23 +56,43 @@ async fn page(visit: &Visit, kind: &Kind) -> Result<Response, Refused> {
     let table = lists::keys(visit, &keys, kind.place, "No API key yet.", |key| row(visit, key, kind)).await?;
     let mut page = Page::new(kind.title);
     if kind.creates {
-        let form = lists::new_key(visit, kind.holder, organization, visit.path(kind.place)).await?;
-        page.push(Form { open: table.rows.is_empty() && !visit.query.has("status"), ..form });
+        let about = if kind.holder == HolderKind::ApiKeyUser { PERSONAL } else { "" };
+        page.blocks.push(lists::new_key(visit, (kind.holder, about), organization, visit.path(kind.place), table.fresh).await?);
     }
     page.push(table);
     Ok(visit.render(kind.place, page))
 }
 
 fn row(visit: &Visit, key: &ApiKey, kind: &Kind) -> (Option<String>, Vec<Action>) {
-    let name = key.name.as_str();
-    let mut actions = Vec::new();
-    if key.revoked_at.is_none() {
-        if kind.creates {
-            actions.push(Action::link(visit.path(format!("api_keys/{}/rotate", key.id)), "Rotate", name));
-        }
-        actions.push(Action::link(visit.path(format!("api_keys/{}/revoke", key.id)), "Revoke", name).last());
-    }
-    (None, actions)
+    (Some(visit.path(format!("api_keys/{}", key.id))), actions(visit, key, kind))
+}
+
+/// What can be done about a key: one that has expired can still be revoked for good.
+fn actions(visit: &Visit, key: &ApiKey, kind: &Kind) -> Vec<Action> {
+    let (name, status) = (key.name.as_str(), key.status_at(visit.now()));
+    let rotate = Action::link(visit.path(format!("api_keys/{}/rotate", key.id)), "Rotate", name);
+    let revoke = Action::link(visit.path(format!("api_keys/{}/revoke", key.id)), "Revoke", name).last();
+    let rotate = (kind.creates && status == ApiKeyStatus::Active).then_some(rotate);
+    rotate.into_iter().chain((status != ApiKeyStatus::Revoked).then_some(revoke)).collect()
+}
+
+pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
+    let (kind, key) = find(&visit, &id).await.map_err(|error| visit.refused(error))?;
+    let mut page = Page::new(key.name.as_str());
+    page.trail.push(Link::new(visit.path(kind.place), kind.title));
+    page.push(key_facts(&key, visit.now()));
+    rotation_of(&visit, &key, &mut page).await?;
+    page.blocks.push(Block::Actions(actions(&visit, &key, kind)));
+    Ok(visit.render(kind.place, page))
+}
+
+/// How far its rotation is, while there is one.
+async fn rotation_of(visit: &Visit, key: &ApiKey, page: &mut Page) -> Result<(), Refused> {
+    let rotation = visit.app.authority.key_rotation_use(visit.caller(), key).await.map_err(|error| visit.refused(error))?;
+    let finish = visit.path(format!("api_keys/{}/revoke", key.id));
+    page.blocks
+        .extend(rotation.into_iter().flat_map(|(new, used)| key_rotation_blocks(key, &new, &used, Some(finish.clone()), visit.now())));
+    Ok(())
 }
 
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
@@ -97,7 +118,7 @@ async fn make(visit: &Visit, kind: &Kind, owner: NewOwner, fields: Fields) -> Re
         expires_at: expiry(&fields, now).map_err(refused)?,
     };
     let (made, _) = visit.change(("api_key.create", kind.capability), None, async |change| change.create_api_key(new).await).await?;
-    Ok(visit.render(kind.place, reveal_key(&visit.app, &made.key, &made.plain, false, visit.path(kind.place))))
+    Ok(visit.render(kind.place, reveal_key(&visit.app, &made.key, &made.plain, Replaces::Nothing, visit.path(kind.place))))
 }
 
 /// The key, if it is one the session has to do with, and the page it is on.
@@ -126,28 +147,14 @@ async fn find_for(visit: &Visit, name: &'static str, id: &str) -> Result<(&'stat
 
 pub async fn confirm_revocation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (kind, key) = find(&visit, &id).await.map_err(|error| visit.refused(error))?;
-    let question = Question {
-        title: key.name.as_str().to_owned(),
-        text: REVOCATION,
-        facts: Facts {
-            title: String::new(),
-            rows: vec![
-                ("Key Prefix".into(), Cell::code(key.obfuscated_value.clone())),
-                ("Last Used".into(), Cell::Time(key.last_used_at, "never")),
-            ],
-        },
-        action: visit.path(format!("api_keys/{}/revoke", key.id)),
-        button: "Revoke",
-        back: visit.path(kind.place),
-        ..Question::default()
-    };
+    let question = of_key(&visit, &key, visit.path(kind.place)).await?;
     Ok(visit.render(kind.place, question.page()))
 }
 
 pub async fn revoke(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {
     let (kind, _) = find_for(&visit, "api_key.revoke", &id).await?;
     let (_, bound) = visit.change(("api_key.revoke", kind.capability), Some(&id), async |change| change.revoke_api_key(&id).await).await?;
-    Ok(visit.done(kind.place, "revoked", bound.as_ref()))
+    Ok(visit.done(format!("{}?status=ended", kind.place), "revoked", bound.as_ref()))
 }
 
 /// A rotation shows a new value: who only looks after the members' keys gets none of them.
@@ -163,8 +170,7 @@ pub async fn rotation_page(visit: Visit, Path(id): Path<String>) -> Result<Respo
     demand_makes(&visit, kind, &id).await?;
     let mut page = Page::new(key.name.as_str());
     let form = lists::key_rotation(&visit, &key).await?;
-    let rotation = visit.app.authority.key_rotation_use(visit.caller(), &key).await.map_err(|error| visit.refused(error))?;
-    page.blocks.extend(rotation.into_iter().flat_map(|(new, used)| key_rotation_blocks(&key, &new, &used, visit.now())));
+    rotation_of(&visit, &key, &mut page).await?;
     page.push(Form { open: true, cancel: Some(visit.path(kind.place)), ..form });
     Ok(visit.render(kind.place, page))
 }
@@ -174,7 +180,7 @@ pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     demand_makes(&visit, kind, &id).await?;
     let rotation = rotation(&fields, visit.now()).map_err(|error| visit.refused(error))?;
     let rotated = visit.change(("api_key.rotate", kind.capability), Some(&id), async |change| change.rotate_api_key(&id, rotation).await);
-    let (rotated, _) = rotated.await?;
+    let (rotated, bound) = rotated.await?;
     let revealed = &rotated.revealed;
-    Ok(visit.render(kind.place, reveal_key(&visit.app, &revealed.key, &revealed.plain, true, visit.path(kind.place))))
+    Ok(visit.render(kind.place, reveal_key(&visit.app, &revealed.key, &revealed.plain, Replaces::Another(bound), visit.path(kind.place))))
 }

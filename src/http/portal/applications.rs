@@ -7,13 +7,13 @@ use crate::authority::error::Error;
 use crate::domain::api_key::Grant;
 use crate::domain::application::{Application, ClientAuthenticationMethod, NewApplication};
 use crate::domain::client_secret::ClientSecret;
-use crate::domain::permission::HolderKind;
 use crate::domain::portal::Capability;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::credentials::{SECRET_COLUMNS, application_fields, application_status, reveal_secret, secret_cells, usage};
+use crate::http::pages::credentials::{Replaces, SECRET_COLUMNS, application_status, reveal_secret, secret_cells, usage};
 use crate::http::pages::lists;
-use crate::http::pages::rotation::{cancellation, removal, rotation, rotation_blocks, rotation_form, successor};
-use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Link, Page, Question, Refused, Table};
+use crate::http::pages::revocation::{of_application, of_secret};
+use crate::http::pages::rotation::{cancellation, rotation, rotation_blocks, rotation_form, successor};
+use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Link, Page, Question, Refused, Table};
 
 const PLACE: &str = "applications";
 const MAY: Capability = Capability::Applications;
@@ -21,18 +21,10 @@ const DELETION: &str = "Are you sure you want to delete this application? Its se
 
 pub async fn list(visit: Visit) -> Result<Response, Refused> {
     visit.demand(MAY)?;
-    let authority = &visit.app.authority;
     let table = lists::applications(&visit, &visit.organization(), PLACE, "No application yet.", true).await?;
     let mut page = Page::new("Applications");
-    page.push(Form {
-        title: "New application".into(),
-        about: "A client of its own for each program and each environment.".into(),
-        action: visit.path(PLACE),
-        fields: application_fields(&authority.grantable(HolderKind::M2m).await.map_err(|error| visit.refused(error))?),
-        button: "Save".into(),
-        open: table.rows.is_empty() && !visit.query.has("search"),
-        ..Form::default()
-    });
+    let of = visit.who.session.organization_id;
+    page.blocks.push(lists::new_application(&visit, of, visit.path(PLACE), table.fresh, Vec::new()).await?);
     page.push(table);
     Ok(visit.render(PLACE, page))
 }
@@ -53,7 +45,7 @@ pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
     let ((application, secret), _) = made?;
     let secret = secret.ok_or_else(|| visit.refused(Error::NotFound("client secret")))?;
     let done = visit.path(format!("applications/{}", application.id));
-    Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &secret.plain, false, done)))
+    Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &secret.plain, Replaces::Nothing, done)))
 }
 
 async fn find(visit: &Visit, id: &str) -> Result<Application, Error> {
@@ -106,31 +98,28 @@ pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     const ROTATE: &str = "connect_application_secret.rotate";
     let application = find_for(&visit, ROTATE, &id).await?;
     let rotation = rotation(&fields, visit.now()).map_err(|error| visit.refused(error))?;
-    let (rotated, _) = visit.change((ROTATE, MAY), Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
+    let (rotated, bound) = visit.change((ROTATE, MAY), Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
     let done = visit.path(format!("applications/{}", application.id));
-    Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &rotated.revealed.plain, true, done)))
+    Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &rotated.revealed.plain, Replaces::Another(bound), done)))
 }
 
-/// The application, and a secret of it, if there is one with this id.
-async fn find_secret(visit: &Visit, id: &str, secret: &str) -> Result<(Application, ClientSecret), Error> {
-    let application = find(visit, id).await?;
-    let secrets = visit.app.authority.list_client_secrets(visit.caller(), id).await?;
-    let found = secrets.into_iter().find(|known| known.id.to_string() == secret).ok_or(Error::NotFound("client secret"))?;
-    Ok((application, found))
+async fn find_secrets(visit: &Visit, id: &str) -> Result<(Application, Vec<ClientSecret>), Error> {
+    Ok((find(visit, id).await?, visit.app.authority.list_client_secrets(visit.caller(), id).await?))
 }
 
 pub async fn confirm_removal(visit: Visit, Path((id, secret)): Path<(String, String)>) -> Result<Response, Refused> {
-    let (application, secret) = find_secret(&visit, &id, &secret).await.map_err(|error| visit.refused(error))?;
-    let place = visit.path(format!("applications/{}", application.id));
-    Ok(visit.render(PLACE, removal(application.name.as_str(), &secret, &place).page()))
+    let (application, secrets) = find_secrets(&visit, &id).await.map_err(|error| visit.refused(error))?;
+    let found = secrets.iter().find(|known| known.id.to_string() == secret);
+    let found = found.ok_or_else(|| visit.refused(Error::NotFound("client secret")))?;
+    Ok(visit.render(PLACE, of_secret(&visit, &application, &secrets, found).await?.page()))
 }
 
 /// The last one, too: the page before said so.
 pub async fn remove(visit: Visit, Path((id, secret)): Path<(String, String)>) -> Result<Response, Refused> {
     const REMOVE: &str = "connect_application_secret.delete";
-    let found = find_secret(&visit, &id, &secret).await;
-    let (application, _) = match found {
-        Ok(found) => found,
+    let application = match find_secrets(&visit, &id).await {
+        Ok((application, secrets)) if secrets.iter().any(|known| known.id.to_string() == secret) => application,
+        Ok(_) => return Err(visit.refuse((REMOVE, MAY), Some(&secret), Error::NotFound("client secret")).await),
         Err(error) => return Err(visit.refuse((REMOVE, MAY), Some(&secret), error).await),
     };
     let (_, bound) = visit.change((REMOVE, MAY), Some(&secret), async |change| change.delete_client_secret(&secret, true).await).await?;
@@ -156,13 +145,7 @@ pub async fn confirm_deletion(visit: Visit, Path(id): Path<String>) -> Result<Re
     let question = Question {
         title: application.name.as_str().to_owned(),
         text: DELETION,
-        facts: Facts {
-            title: String::new(),
-            rows: vec![
-                ("Tokens in 24 hours".into(), Cell::Number(application.usage.last_24h)),
-                ("Last Used".into(), Cell::Time(application.last_used_at, "never")),
-            ],
-        },
+        facts: of_application(&visit, &application).await?,
         action: visit.path(format!("applications/{}/delete", application.id)),
         button: "Delete",
         back: visit.path(PLACE),

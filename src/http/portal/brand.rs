@@ -4,7 +4,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
@@ -20,7 +20,11 @@ pub fn routes() -> Router<Arc<App>> {
 
 async fn logo(State(app): State<Arc<App>>) -> Response {
     match &app.authority.deployment.brand.logo {
-        Some(logo) => ([(CONTENT_TYPE, logo.content_type), (CACHE_CONTROL, CACHED)], logo.bytes.clone()).into_response(),
+        Some(logo) => {
+            // Opened by itself, a picture is a page: nothing in it runs.
+            let policy = (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox");
+            ([(CONTENT_TYPE, logo.content_type), (CACHE_CONTROL, CACHED), policy], logo.bytes.clone()).into_response()
+        }
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -22,6 +22,7 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/portal/api_keys", get(api_keys::list).post(api_keys::create))
         .route("/portal/own_keys", get(api_keys::list_own).post(api_keys::create_own))
         .route("/portal/members_keys", get(api_keys::list_of_members))
+        .route("/portal/api_keys/{id}", get(api_keys::show))
         .route("/portal/api_keys/{id}/rotate", get(api_keys::rotation_page).post(api_keys::rotate))
         .route("/portal/api_keys/{id}/revoke", get(api_keys::confirm_revocation).post(api_keys::revoke))
         .route("/portal/applications", get(applications::list).post(applications::create))

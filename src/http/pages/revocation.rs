@@ -1,0 +1,101 @@
+//! The page before a credential ends: what hangs on it, and the words that ask (G21, G22).
+use std::time::Duration;
+
+use super::credentials::{REMOVAL, REVOCATION};
+use super::{Cell, Facts, Question, Refused, Visit, Who};
+use crate::domain::api_key::{ApiKey, ApiKeyFilter, ApiKeyStatus, OwnerFilter, StatusFilter};
+use crate::domain::application::Application;
+use crate::domain::client_secret::{ClientSecret, SecretStatus};
+use crate::domain::page::{Order, PageRequest, SortKey};
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// So many are counted, and no more.
+const COUNTED: u8 = 100;
+
+/// What hangs on a key.
+pub async fn of_key<W: Who>(visit: &Visit<W>, key: &ApiKey, back: String) -> Result<Question<'static>, Refused> {
+    let (_, _, hours) =
+        visit.app.authority.api_key_usage(visit.caller(), &key.id.to_string()).await.map_err(|error| visit.refused(error))?;
+    let last: i64 = hours.iter().filter(|hour| hour.hour >= visit.now().hour() - 1).map(|hour| hour.uses).sum();
+    let rows = vec![
+        ("Name".to_owned(), Cell::text(key.name.as_str())),
+        ("Key Prefix".to_owned(), Cell::code(key.obfuscated_value.clone())),
+        ("Uses in this hour and the one before".to_owned(), Cell::Number(last)),
+        ("Last Used".to_owned(), Cell::Time(key.last_used_at, "never")),
+        ("From".to_owned(), Cell::text(key.last_used_ip.clone().unwrap_or_default())),
+    ];
+    Ok(Question {
+        title: "Revoke this API key?".into(),
+        text: REVOCATION,
+        facts: Facts { title: "What hangs on it".into(), rows },
+        action: visit.path(format!("api_keys/{}/revoke", key.id)),
+        button: "Revoke",
+        back,
+        ..Question::default()
+    })
+}
+
+/// What hangs on an application.
+pub async fn of_application<W: Who>(visit: &Visit<W>, application: &Application) -> Result<Facts, Refused> {
+    let organization = application.organization_id.to_string();
+    let hours = visit.app.authority.tokens_of_applications(visit.caller(), &organization, &[application.id]).await;
+    let hours = hours.map_err(|error| visit.refused(error))?.of_one(&application.id);
+    let rows = vec![
+        ("Application".to_owned(), Cell::text(application.name.as_str())),
+        ("Tokens in this hour and the one before".to_owned(), Cell::Number(hours.iter().rev().take(2).sum())),
+        ("Tokens in 24 hours".to_owned(), Cell::Number(application.usage.last_24h)),
+        ("Last Used".to_owned(), Cell::Time(application.last_used_at, "never")),
+        ("From".to_owned(), Cell::text(application.last_used_ip.clone().unwrap_or_default())),
+    ];
+    Ok(Facts { title: "What hangs on it".into(), rows })
+}
+
+/// What hangs on one of an application's `secrets`, which may be the last.
+pub async fn of_secret<W: Who>(
+    visit: &Visit<W>,
+    application: &Application,
+    secrets: &[ClientSecret],
+    secret: &ClientSecret,
+) -> Result<Question<'static>, Refused> {
+    let lately = visit.app.authority.rotation_use(visit.caller(), application, visit.now() - HOUR).await;
+    let lately = lately.map_err(|error| visit.refused(error))?.since.get(&secret.id).copied().unwrap_or(0);
+    let others = secrets.iter().any(|other| other.id != secret.id && other.status != SecretStatus::Expired);
+    let place = visit.path(format!("applications/{}", application.id));
+    let rows = vec![
+        ("Application".to_owned(), Cell::text(application.name.as_str())),
+        ("Ends with".to_owned(), Cell::code(format!("…{}", secret.secret_hint))),
+        ("Uses in this hour and the one before".to_owned(), Cell::Number(lately)),
+        ("Last Used".to_owned(), Cell::Time(secret.last_used_at, "never")),
+        ("From".to_owned(), Cell::text(secret.last_used_ip.clone().unwrap_or_default())),
+        ("24 h / 7 d / 30 d".to_owned(), Cell::Usage(secret.usage, None)),
+    ];
+    Ok(Question {
+        title: "Remove this secret?".into(),
+        text: if others {
+            REMOVAL
+        } else {
+            "It is the only secret that works: without it the application obtains no tokens, and those it has are refused at once."
+        },
+        facts: Facts { title: "What hangs on it".into(), rows },
+        action: format!("{place}/client_secrets/{}/delete", secret.id),
+        button: "Remove",
+        back: place,
+        ..Question::default()
+    })
+}
+
+/// How many personal keys of a user work, in one organization or in all, for the page before he leaves.
+pub async fn of_user<W: Who>(visit: &Visit<W>, user: &str, organization: Option<String>) -> Result<Facts, Refused> {
+    let status = StatusFilter::Only(ApiKeyStatus::Active);
+    let filter = ApiKeyFilter { owner: OwnerFilter::User, user_id: None, organization_id: organization, status, search: None };
+    let some = PageRequest { limit: COUNTED, by: SortKey::Created, order: Order::Descending, cursor: None };
+    let keys = visit.app.authority.list_api_keys_of_user(visit.caller(), user, filter, &some).await;
+    let keys = keys.map_err(|error| visit.refused(error))?;
+    let more = if keys.after.is_some() { " and more" } else { "" };
+    let last = keys.data.iter().filter_map(|key| key.last_used_at).max();
+    let rows = vec![
+        ("Personal API keys that work".to_owned(), Cell::text(format!("{}{more}", keys.data.len()))),
+        ("Last Used".to_owned(), Cell::Time(last, "never")),
+    ];
+    Ok(Facts { title: "What hangs on it".into(), rows })
+}
