@@ -54,7 +54,7 @@ async fn a_rotation_retires_every_live_key_of_its_line() {
 }
 
 #[tokio::test]
-async fn what_waits_for_a_key_that_is_revoked_lives_on() {
+async fn what_waits_for_a_key_that_is_revoked_or_ended_at_once_lives_on() {
     let on = Installation::new().await;
     let organization = on.organization("Acme").await;
     let old = on.api_key(&organization, json!({})).await;
@@ -62,6 +62,11 @@ async fn what_waits_for_a_key_that_is_revoked_lives_on() {
     on.manage("DELETE", &format!("/api_keys/{}", text(&new["id"])), Value::Null).await.expect(204);
     on.pass(HOUR * 48).await;
     assert_eq!(on.reason(&old["value"]).await, Value::Null);
+    let new = rotate(&on, &old, json!({ "overlap_seconds": 0, "overlap_from": "first_use" })).await;
+    on.manage("POST", &format!("/api_keys/{}/expire", text(&new["id"])), json!({})).await.expect(200);
+    let listed = on.manage("GET", &format!("/organizations/{organization}/api_keys"), Value::Null).await.expect(200);
+    let known = listed["data"].as_array().unwrap().iter().find(|key| key["id"] == old["id"]).unwrap();
+    assert_eq!((known["status"].as_str(), &known["expires_at"]), (Some("active"), &Value::Null));
     let new = rotate(&on, &old, json!({ "overlap_seconds": 0, "overlap_from": "first_use" })).await;
     let token = on.key_token_answer(&old, "").await.expect(200)["access_token"].clone();
     on.key_token_answer(&new, "").await.expect(200);

@@ -410,10 +410,13 @@ async fn who_signs_in_is_where_he_wanted_to_be() {
     let form = format!("management_key={MANAGEMENT_KEY}&next=events%3Fsearch%3Duser.created%26from%3D2026-11-20");
     let answer = on.send("POST", "/console/sign_in", &[FORM, SAME_ORIGIN], form).await;
     assert_eq!(answer.header("location"), format!("{wanted}&signed_in=now"));
-    for elsewhere in ["%2F%2Fevil.example", "https%3A%2F%2Fevil.example", "..%2Fportal", "%5Cevil.example"] {
+    for elsewhere in
+        ["%2F%2Fevil.example", "https%3A%2F%2Fevil.example", "..%2Fportal", "%252e%252e%2Fportal", ".%252E%2Fportal", "%5Cevil.example"]
+    {
         let form = format!("management_key={MANAGEMENT_KEY}&next={elsewhere}");
         let answer = on.send("POST", "/console/sign_in", &[FORM, SAME_ORIGIN], form).await;
-        assert!(answer.header("location").starts_with("/console"), "{elsewhere}: {answer:?}");
+        let to = answer.header("location").to_lowercase();
+        assert!(to.starts_with("/console") && !to.contains("portal"), "{elsewhere}: {answer:?}");
     }
     // A link on another site brings no `Strict` cookie along: a page of ours leads on, and it does.
     let followed = on.send("GET", wanted, &[("sec-fetch-site", "cross-site")], "").await;
@@ -421,6 +424,8 @@ async fn who_signs_in_is_where_he_wanted_to_be() {
         followed.status == 200 && followed.text.contains("http-equiv=\"refresh\" content=\"0; url=/console/events?search=user.created"),
         "{followed:?}"
     );
+    let lie = on.send("GET", "/console/organizations?done=deleted&by=1&search=a", &[("sec-fetch-site", "cross-site")], "").await;
+    assert!(lie.text.contains("url=/console/organizations?search=a\""), "{lie:?}");
     let still = on.send("POST", "/console/organizations", &[("sec-fetch-site", "cross-site"), FORM], "name=x").await;
     assert_eq!(still.status, 403, "{still:?}");
 }

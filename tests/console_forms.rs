@@ -362,10 +362,12 @@ async fn a_button_is_a_form_too() {
     // The last admin stays one, and the page that says so is the one with the button.
     let user = on.user("ada@example.com").await;
     let member = on.member(&user, &organization, "admin").await;
+    let bound = on.management_key(&["*"], Some(&organization)).await;
+    let bound = enter(&on, &bound).await;
     let (place, to) = (format!("/console/organizations/{organization}/members"), format!("/console/members/{member}/member"));
-    let form = hidden(&get(&on, &session, &place).await, &to);
-    let changed = post(&on, &session, &to, &form).await;
-    assert!(changed.status == 303 || changed.text.contains("ada@example.com"), "{changed:?}");
+    let form = hidden(&get(&on, &bound, &place).await, &to);
+    let kept = post(&on, &bound, &to, &form).await;
+    assert!(kept.status == 409 && kept.text.contains("last active admin") && kept.text.contains("ada@example.com"), "{kept:?}");
 }
 
 #[tokio::test]
@@ -425,6 +427,11 @@ async fn the_events_of_an_endpoint_are_chosen_among_those_there_are() {
     let both = "endpoint_url=http://127.0.0.1:9/&status=enabled&events=user.deleted&refusals=user.delete_refused+user.create_refused";
     assert_eq!(post(&on, &session, &format!("/console/webhook_endpoints/{id}"), both).await.status, 303);
     assert_eq!(known().await["events"], json!(["user.deleted", "user.delete_refused", "user.create_refused"]));
+    let every = "endpoint_url=http://127.0.0.1:9/&status=enabled&events=*&refusals=user.delete_refused";
+    assert_eq!(post(&on, &session, &format!("/console/webhook_endpoints/{id}"), every).await.status, 303);
+    assert_eq!(known().await["events"], json!(["*", "user.delete_refused"]));
+    let page = get(&on, &session, &format!("/console/webhook_endpoints/{id}")).await;
+    assert!(page.text.contains("value=\"*\" checked>"), "{page:?}");
     let none = post(&on, &session, &format!("/console/webhook_endpoints/{id}"), "endpoint_url=http://127.0.0.1:9/&status=enabled").await;
     assert_eq!((none.status.as_u16(), known().await["events"].clone()), (303, json!(["*"])));
 }
@@ -576,6 +583,7 @@ async fn p6_what_the_settings_say_is_what_a_form_offers() {
     let session = enter(&on, MANAGEMENT_KEY).await;
     let settings = async |body: Value| on.manage("PUT", &format!("/organizations/{organization}/settings"), body).await.expect(200);
     let told = async |part: &str| get(&on, &session, &format!("/console/organizations/{organization}{part}")).await.text;
+    let key = on.api_key(&organization, json!({})).await;
     settings(json!({ "default_expiry_days": 45 })).await;
     assert!(told("/api_keys").await.contains("<option value=\"45\" selected>45 days</option>"));
     settings(json!({ "default_expiry_days": null, "max_expiry_days": 20 })).await;
@@ -583,6 +591,9 @@ async fn p6_what_the_settings_say_is_what_a_form_offers() {
     settings(json!({ "api_keys_enabled": false, "applications_enabled": false })).await;
     let keys = told("/api_keys").await;
     assert!(keys.contains("switched off for this organization") && !keys.contains("New API key"), "{keys}");
+    let key = format!("/console/api_keys/{}", key["id"].as_str().unwrap());
+    let shown = get(&on, &session, &key).await.text;
+    assert!(shown.contains("switched off for this organization") && !shown.contains("goes on working for the overlap"), "{shown}");
     let applications = told("").await;
     assert!(applications.contains("switched off for this organization") && !applications.contains("New application"), "{applications}");
 }
@@ -611,6 +622,8 @@ async fn who_removes_is_told_what_hangs_on_it() {
     // A personal key without scopes is not one that may nothing.
     let page = get(&on, &session, &format!("/console/api_keys/{}", personal["id"].as_str().unwrap())).await.text;
     assert!(page.contains("acts as its user"), "{page}");
+    let rotated = post(&on, &session, &format!("/console/applications/{}/rotate", client.id), "overlap=60&from=now").await;
+    assert!(!rotated.text.contains("The one before has ended"), "it goes on for a minute: {rotated:?}");
     let rotated = post(&on, &session, &format!("/console/applications/{}/rotate", client.id), "overlap=0").await;
     assert!(rotated.text.contains("The one before has ended. Verifiers that follow revocations refuse it within a second"), "{rotated:?}");
 }

@@ -295,6 +295,8 @@ async fn a_form_that_is_refused_keeps_what_was_written_and_one_that_comes_twice_
     let made = secret(&post(&on, &first, to, &form).await);
     let twice = post(&on, &first, to, &form).await;
     assert!(twice.status == 409 && twice.text.contains("Nightly") && !twice.text.contains(&made), "{twice:?}");
+    let unread = post(&on, &first, to, &format!("{form}&description={}", "x".repeat(600_000))).await;
+    assert!(unread.status == 413 && unread.text.contains("href=\"/portal\"") && !unread.text.contains("/console"), "{unread:?}");
     // The same bytes from somebody else's session are another request.
     assert_ne!(secret(&post(&on, &second, to, &form).await), made);
 }

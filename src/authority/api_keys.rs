@@ -13,7 +13,7 @@ use super::users::NAME as USER;
 use crate::domain::api_key::{ApiKey, ApiKeyChange, ApiKeyFilter, ApiKeyStatus, NewApiKey, NewOwner, Owner, OwnerFilter, choose_expiry};
 use crate::domain::credential::Secret;
 use crate::domain::event::{NewEvent, Subject};
-use crate::domain::id::{OrganizationId, UserId};
+use crate::domain::id::{ApiKeyId, OrganizationId, UserId};
 use crate::domain::management_key::Power;
 use crate::domain::membership::MembershipStatus;
 use crate::domain::organization::Organization;
@@ -177,6 +177,7 @@ impl Change {
             // It never lives again, so its tokens need not either.
             api_keys::raise_generation(&mut self.tx, key.id, self.now).await?;
             self.revokes.get_or_insert(Revokes::ApiKeys);
+            self.release_waiting(key.id, key.owner.organization_id()).await?;
         }
         self.store_key(key, &before).await
     }
@@ -194,7 +195,11 @@ impl Change {
     pub(super) async fn revoke_key(&mut self, key: ApiKey) -> Result<(), Error> {
         let (id, organization) = (key.id, key.owner.organization_id());
         self.end_key(key).await?;
-        // Keys that wait for this one's first use would wait for ever: they live on instead.
+        self.release_waiting(id, organization).await
+    }
+
+    /// Keys that wait for this one's first use would wait for ever: they live on instead.
+    async fn release_waiting(&mut self, id: ApiKeyId, organization: OrganizationId) -> Result<(), Error> {
         for waiting in api_keys::retiring_for(&mut self.tx, organization, id, self.now).await? {
             let before = waiting.key;
             if before.life.retirement.is_some_and(|retirement| retirement.ends_at.is_none()) {

@@ -6,7 +6,7 @@ use crate::domain::api_key::{ApiKey, ApiKeyStatus, choose_expiry, days_long};
 use crate::domain::credential::Secret;
 use crate::domain::id::ApiKeyId;
 use crate::domain::management_key::Reach;
-use crate::domain::rotation::{Life, OverlapFrom, Rotation};
+use crate::domain::rotation::{Life, Rotation};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::usage::{Usage, Used};
 use crate::storage::api_keys;
@@ -31,7 +31,7 @@ impl Change {
         let settings = self.settings_for_keys(before.owner.organization_id()).await?;
         self.write_first_use_of_keys(&before).await?;
         let live = self.live_line(before.clone()).await?;
-        let at_once = rotation.from == OverlapFrom::Now && rotation.overlap.is_zero();
+        let at_once = rotation.is_at_once();
         if !at_once && live.len() >= MAX_LIVE_KEYS {
             let message =
                 format!("{MAX_LIVE_KEYS} keys of this line are live: revoke those that nobody uses, or rotate with overlap_seconds 0");

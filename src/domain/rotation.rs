@@ -43,6 +43,13 @@ pub struct Rotation {
     pub expires_at: Option<Timestamp>,
 }
 
+impl Rotation {
+    /// Nothing of the one before goes on.
+    pub fn is_at_once(&self) -> bool {
+        self.overlap.is_zero() && self.from == OverlapFrom::Now
+    }
+}
+
 impl<K: Kind> Default for Life<K> {
     fn default() -> Self {
         Self { expires_at: None, retirement: None }

@@ -89,7 +89,7 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     if visit.may(WRITE) && key.revoked_at.is_none() {
         let active = key.status_at(visit.now()) == ApiKeyStatus::Active;
         if active {
-            page.push(lists::key_rotation(&visit, &key).await?);
+            page.blocks.push(lists::key_rotation(&visit, &key, None).await?);
         }
         let description = key.description.clone().unwrap_or_default();
         page.push(Form {
@@ -149,9 +149,10 @@ pub async fn expire(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
 
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     let rotation = rotation(&fields, visit.now()).map_err(|error| visit.refused(error))?;
+    let at_once = rotation.is_at_once();
     let (rotated, bound) =
         visit.change(("api_key.rotate", WRITE), Some(&id), async |change| change.rotate_api_key(&id, rotation).await).await?;
-    Ok(reveal(&visit, &rotated.revealed.key, &rotated.revealed.plain, Replaces::Another(bound)))
+    Ok(reveal(&visit, &rotated.revealed.key, &rotated.revealed.plain, Replaces::Another(bound.filter(|_| at_once))))
 }
 
 pub async fn confirm_revocation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {

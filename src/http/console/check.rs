@@ -8,7 +8,7 @@ use crate::authority::validate::ValidationRequest;
 use crate::domain::credential::Purpose;
 use crate::domain::management_key::Power;
 use crate::domain::text::FieldError;
-use crate::http::pages::credentials::key_status;
+use crate::http::pages::credentials::{key_status, scopes};
 use crate::http::pages::{Block, Cell, Facts, Field, Fields, Form, Notice, Page, Refused, Tone};
 
 const REVOKE: (&str, Power) = ("token.revoke", Power::TokensRevoke);
@@ -66,7 +66,7 @@ fn api_key(visit: &Visit, value: crate::domain::credential::Secret) -> Result<Ve
         ("Status".into(), Cell::Chip(key_status(&key, visit.now()))),
         ("Organization".into(), Cell::code(key.owner.organization_id().to_string())),
         ("User".into(), Cell::code(key.owner.user_id().map_or_else(String::new, |user| user.to_string()))),
-        ("Scopes".into(), Cell::text(key.permissions.to_string())),
+        ("Scopes".into(), Cell::text(scopes(&key))),
         ("Expires".into(), Cell::Time(key.expires_at, "never")),
     ];
     Ok(vec![Notice::new(Tone::Good, "A valid API key.").into(), Facts { title: String::new(), rows }.into()])

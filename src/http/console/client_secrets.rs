@@ -55,9 +55,10 @@ pub async fn create(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
 pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Result<Response, Refused> {
     let application = find(&visit, &id).await?;
     let rotation = rotation(&fields, visit.now()).map_err(|error| visit.refused(error))?;
+    let at_once = rotation.is_at_once();
     let rotate = ("connect_application_secret.rotate", WRITE);
     let (rotated, bound) = visit.change(rotate, Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
-    Ok(reveal(&visit, &application, &rotated.revealed, Replaces::Another(bound)))
+    Ok(reveal(&visit, &application, &rotated.revealed, Replaces::Another(bound.filter(|_| at_once))))
 }
 
 pub async fn confirm_cancellation(visit: Visit, Path(id): Path<String>) -> Result<Response, Refused> {

@@ -6,6 +6,7 @@ use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
+use percent_encoding::percent_decode_str;
 
 use super::visit::{SIGNED_IN, Visit};
 use crate::authority::console::Operator;
@@ -138,7 +139,9 @@ pub async fn confirm_page(visit: Visit) -> Response {
 
 /// Another page of the console, and nothing else; its first one where that is none.
 pub fn page_of_console(app: &App, next: &str) -> String {
-    let local = !next.contains("..") && next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-:?=&%+.,~".contains(&byte));
+    // Browsers take an encoded dot in a path for a dot (WHATWG URL).
+    let local = !percent_decode_str(next).decode_utf8_lossy().contains("..")
+        && next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-:?=&%+.,~".contains(&byte));
     let home = format!("{}/console", base(app));
     if local && !next.is_empty() { format!("{home}/{next}") } else { home }
 }

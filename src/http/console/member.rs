@@ -11,7 +11,6 @@ use crate::domain::membership::{Membership, MembershipStatus};
 use crate::domain::permission::HolderKind;
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, MAX_NAME, parse_optional};
 use crate::domain::user::{Email, UserChange};
-use crate::http::pages::credentials::PERSONAL;
 use crate::http::pages::lists::{self, Keys};
 use crate::http::pages::revocation::of_user;
 use crate::http::pages::{Action, Block, Cell, Facts, Field, Fields, Form, Kind, Page, Question, Refused, Table};
@@ -86,7 +85,7 @@ async fn keys(visit: &Visit, membership: &Membership, page: &mut Page) -> Result
     let table = lists::keys(visit, &own, &place, "No personal API key.", |key| api_keys::row(visit, key)).await?;
     if visit.may(KEYS) && membership.status == MembershipStatus::Active {
         let action = visit.path(format!("{place}/api_keys"));
-        page.blocks.push(lists::new_key(visit, (HolderKind::ApiKeyUser, PERSONAL), organization, action, false).await?);
+        page.blocks.push(lists::new_key(visit, (HolderKind::ApiKeyUser, ""), organization, action, false).await?);
     }
     page.push(Table { title: "Personal API keys".into(), ..table });
     Ok(())

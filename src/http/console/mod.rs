@@ -31,7 +31,7 @@ use axum::response::Redirect;
 use axum::routing::{get, post};
 
 use super::App;
-use super::pages::{assets, guarded};
+use super::pages::{Frame, assets, base as path_of, guarded};
 
 pub fn routes(base: &str, app: &Arc<App>) -> Router<Arc<App>> {
     let home = format!("{base}/console");
@@ -106,5 +106,5 @@ pub fn routes(base: &str, app: &Arc<App>) -> Router<Arc<App>> {
         .route("/console/sessions", get(sessions::list))
         .route("/console/sessions/{id}/end", post(sessions::end))
         .route("/", get(async move || Redirect::to(&home)));
-    guarded(pages, &[], app).merge(assets("console"))
+    guarded(pages, &[], app, |app| Frame::bare(&path_of(app))).merge(assets("console"))
 }

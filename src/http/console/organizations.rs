@@ -11,6 +11,7 @@ use crate::domain::metadata::Metadata;
 use crate::domain::organization::{NewOrganization, Organization, OrganizationChange, OrganizationStatus};
 use crate::domain::page::{Order, PageRequest, SortKey};
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, Name, parse_optional};
+use crate::http::pages::revocation::keys_of_organization;
 use crate::http::pages::{Block, Cell, Chip, Facts, Field, Fields, Form, Link, Notice, Page, Question, Refused, Table, Tone};
 
 const CREATE: (&str, Power) = ("organization.create", Power::OrganizationsWrite);
@@ -174,8 +175,14 @@ async fn blast_radius(visit: &Visit, organization: &Organization) -> Result<Fact
     if visit.may(Power::ApplicationsRead) {
         let tokens = visit.app.authority.tokens_of_organization(visit.caller(), &organization.id.to_string()).await;
         let tokens = tokens.map_err(|error| visit.refused(error))?;
-        rows.push(("Tokens in this hour and the one before".to_owned(), Cell::Number(tokens.iter().rev().take(2).sum())));
-        rows.push(("Tokens in 24 hours".to_owned(), Cell::Number(tokens.iter().sum())));
+        rows.push((
+            "Tokens of its applications in this hour and the one before".to_owned(),
+            Cell::Number(tokens.iter().rev().take(2).sum()),
+        ));
+        rows.push(("And in 24 hours".to_owned(), Cell::Number(tokens.iter().sum())));
+    }
+    if visit.may(Power::ApiKeysRead) {
+        rows.extend(keys_of_organization(visit, &organization.id.to_string()).await?);
     }
     Ok(Facts { title: "What hangs on it".into(), rows })
 }

@@ -12,7 +12,7 @@ use crate::authority::error::Error;
 use crate::domain::credential::Secret;
 use crate::domain::management_key::Power;
 use crate::http::App;
-use crate::http::pages::{self, Frame, Link, Page, Refused, Who, base, path_and_query};
+use crate::http::pages::{self, Fields, Frame, Link, Page, Refused, Who, base};
 
 pub type Visit = pages::Visit<Operator>;
 
@@ -45,7 +45,9 @@ impl Who for Operator {
 
     fn nobody(app: &App, parts: &Parts) -> Refused {
         let had = CookieJar::from_headers(&parts.headers).get(Self::COOKIE).is_some();
-        let (base, place) = (base(app), path_and_query(&parts.uri));
+        // What a link says was done is not told to who was sent it.
+        let query = Fields::of_query(parts.uri.query()).without(&["done", "by", "signed_in"]);
+        let (base, place) = (base(app), format!("{}{query}", parts.uri.path()));
         let followed = parts.method == Method::GET && parts.headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
         if followed && !had {
             return Refused::onward(app, format!("{base}{place}"));
@@ -56,7 +58,6 @@ impl Who for Operator {
             _ => "",
         };
         let next = place.strip_prefix("/console/").filter(|_| parts.method == Method::GET).unwrap_or_default();
-        let next = next.trim_end_matches(SIGNED_IN).trim_end_matches(['?', '&']);
         let query: String = form_urlencoded::Serializer::new(String::new())
             .extend_pairs([("why", why), ("next", next)].into_iter().filter(|(_, value)| !value.is_empty()))
             .finish();

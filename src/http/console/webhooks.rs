@@ -62,7 +62,12 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
 
 /// All there are, by what they are about, and room for refusals, of which there is one for each call; `on` are asked for already.
 fn events(on: &[String]) -> [Field; 2] {
-    let mut groups: Vec<Checks> = Vec::new();
+    let every = (
+        EVERY_EVENT.to_owned(),
+        "every event, refusals and those of later versions too".to_owned(),
+        on.iter().any(|asked| asked == EVERY_EVENT),
+    );
+    let mut groups = vec![Checks { title: String::new(), boxes: vec![every] }];
     for name in EVENT_NAMES {
         let about = name.split('.').next().unwrap_or(name);
         let ticked = ((*name).to_owned(), String::new(), on.iter().any(|asked| asked == name));
@@ -74,7 +79,7 @@ fn events(on: &[String]) -> [Field; 2] {
     let refusals: Vec<_> = on.iter().map(String::as_str).filter(|name| *name != EVERY_EVENT && !EVENT_NAMES.contains(name)).collect();
     let hint = "Names that end in _refused, with spaces between them.";
     [
-        Field::Checks { name: "events", label: "Events: all where none is chosen", presets: Vec::new(), groups },
+        Field::Checks { name: "events", label: "Events: every one where none is chosen, nor a refusal", presets: Vec::new(), groups },
         Field::text("refusals", "Refusals", "api_key.create_refused", hint).with(refusals.join(" ")),
     ]
 }

@@ -24,9 +24,6 @@ pub const REVOCATION: &str = "Are you sure you want to revoke this API key? Any 
 /// What it means that a secret goes.
 pub const REMOVAL: &str = "Whoever still has it obtains no tokens any more, and the tokens it obtained are refused at once.";
 const AS_HE_DOES: &str = "acts as its user";
-/// What it means to tick no scope of a personal key.
-pub const PERSONAL: &str =
-    "A personal key acts as its user: with no scope ticked it may whatever he may, with some ticked only those. It ends when he leaves.";
 const SECRET_SHOWN_ONCE: &str = "Copy the client secret now — it will not be shown again";
 
 /// B15, without a picture.

@@ -56,6 +56,13 @@ impl Fields {
         kept.map(|(name, value)| format!("&{name}={}", form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>())).collect()
     }
 
+    /// All but these again, as a query.
+    pub fn without(&self, names: &[&str]) -> String {
+        let others = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
+        if query.is_empty() { query } else { format!("?{query}") }
+    }
+
     /// Which of these was chosen; `None` where nothing was.
     ///
     /// # Errors

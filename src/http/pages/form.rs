@@ -201,12 +201,14 @@ impl Field {
 
     fn first(default: Option<u32>, latest: Option<u32>, also: &[(&str, &str)]) -> Self {
         let mut days = days(latest);
-        let default = default.map(|default| latest.map_or(default, |latest| default.min(latest)));
+        let default = default.map(|default| latest.map_or(default, |latest| default.min(latest))).filter(|default| *default > 0);
         days.extend(default.filter(|default| !days.contains(default)));
         days.sort_unstable();
         let chosen = default.or_else(|| days.iter().rev().find(|days| **days <= OFFERED).copied());
         let never = latest.is_none().then_some(("never", "Never"));
-        Self::ending(&days, chosen.map_or_else(String::new, |days| days.to_string()), never.iter().chain(also))
+        // Where there is no day to choose, what is left is not chosen unasked.
+        let none = days.is_empty().then_some(("", "–"));
+        Self::ending(&days, chosen.map_or_else(String::new, |days| days.to_string()), none.iter().chain(&never).chain(also))
     }
 
     /// When what replaces another ends: as it says of itself where nothing is chosen.
@@ -229,7 +231,7 @@ impl Field {
 /// What may be chosen where there is a latest.
 fn days(latest: Option<u32>) -> Vec<u32> {
     let mut days: Vec<u32> = EXPIRIES.into_iter().filter(|days| latest.is_none_or(|latest| *days <= latest)).collect();
-    days.extend(latest.filter(|latest| *latest < EXPIRIES[EXPIRIES.len() - 1] && !days.contains(latest)));
+    days.extend(latest.filter(|latest| (1..EXPIRIES[EXPIRIES.len() - 1]).contains(latest) && !days.contains(latest)));
     days
 }
 

@@ -9,10 +9,18 @@ use crate::domain::application::Application;
 use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::page::{Order, Page, PageRequest, SortKey};
 use crate::domain::permission::HolderKind;
+use crate::domain::timestamp::Timestamp;
 
 /// G16, with B15 and the expiry.
 const KEY_COLUMNS: [&str; 9] = ["Name", "Key Prefix", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created", "Expires", ""];
 const APPLICATION_COLUMNS: [&str; 8] = ["Name", "Client ID", "Scopes", "Last Used", "24 h / 7 d / 30 d", "Status", "Created", ""];
+
+const SWITCHED_OFF: &str = "No API keys are made here: they are switched off for this organization.";
+/// What it means to tick no scope of a personal key.
+const PERSONAL: &str =
+    "A personal key acts as its user: with no scope ticked it may whatever he may, with some ticked only those. It ends when he leaves.";
+const PERSONAL_WITH_SCOPES: &str =
+    "A personal key acts as its user, within the scopes ticked: it needs one at least. It ends when he leaves.";
 
 /// Whose keys a list has.
 pub struct Keys {
@@ -78,7 +86,7 @@ async fn some_keys<W: Who>(visit: &Visit<W>, keys: &Keys, status: StatusFilter, 
     listed.map_err(|error| visit.refused(error))
 }
 
-/// The form of a new key for such a holder in an organization, as its settings have it; `about` says what it is, and it is `open` at once where
+/// The form of a new key for such a holder in an organization, as its settings have it; `about` says what an organization's is, and it is `open` at once where
 /// there is nothing yet.
 pub async fn new_key<W: Who>(
     visit: &Visit<W>,
@@ -90,8 +98,13 @@ pub async fn new_key<W: Who>(
     let authority = &visit.app.authority;
     let settings = authority.effective_settings_of(of).await.map_err(|error| visit.refused(error))?;
     if !settings.api_keys_enabled {
-        return Ok(Notice::new(Tone::Plain, "No API keys are made here: they are switched off for this organization.").into());
+        return Ok(Notice::new(Tone::Plain, SWITCHED_OFF).into());
     }
+    let about = match (holder, settings.require_permissions) {
+        (HolderKind::ApiKeyUser, false) => PERSONAL,
+        (HolderKind::ApiKeyUser, true) => PERSONAL_WITH_SCOPES,
+        _ => about,
+    };
     let catalogue = authority.grantable(holder).await.map_err(|error| visit.refused(error))?;
     let fields = key_fields(&catalogue, &settings);
     let (title, button) = ("New API key".into(), "Create".into());
@@ -117,21 +130,25 @@ pub async fn new_application<W: Who>(
     Ok(Form { title: "New application".into(), about: about.into(), action, fields, button: "Save".into(), open, ..Form::default() }.into())
 }
 
-/// The form that rotates a key; unsaid, the new one ends as late as the old one was made for.
-pub async fn key_rotation<W: Who>(visit: &Visit<W>, key: &ApiKey) -> Result<Form, Refused> {
+/// The form that rotates a key; unsaid, the new one ends as late as the old one was made for (`authority/rotate_api_key.rs`). A page of its own
+/// has a way `back`.
+pub async fn key_rotation<W: Who>(visit: &Visit<W>, key: &ApiKey, back: Option<String>) -> Result<Block, Refused> {
     let settings = visit.app.authority.effective_settings_of(key.owner.organization_id()).await.map_err(|error| visit.refused(error))?;
-    let latest = settings.max_expiry_days;
-    let days = |days: u32| latest.map_or(days, |latest| days.min(latest));
-    // As the rotation does it (`authority/rotate_api_key.rs`).
-    let unsaid = match (key.life.expires_at, settings.unsaid_expiry(visit.now())) {
-        (Some(at), _) => {
-            let lived = u32::try_from(at.since(key.created_at).as_secs().div_ceil(24 * 3600)).unwrap_or(u32::MAX);
-            format!("As long as the one before: {} days", days(lived))
-        }
-        (None, Some(at)) => format!("{} days", at.since(visit.now()).as_secs() / (24 * 3600)),
+    if !settings.api_keys_enabled {
+        return Ok(Notice::new(Tone::Plain, SWITCHED_OFF).into());
+    }
+    let (latest, now) = (settings.max_expiry_days, visit.now());
+    let days = |until: Timestamp| u32::try_from(until.since(now).as_secs() / (24 * 3600)).unwrap_or(u32::MAX);
+    let unsaid = match (key.life.expires_at, settings.unsaid_expiry(now)) {
+        (Some(at), _) => match (days(now + at.since(key.created_at)), latest) {
+            (lived, Some(latest)) if lived > latest => format!("{latest} days, the latest there may be"),
+            (lived, _) => format!("As long as the one before: {lived} days"),
+        },
+        (None, Some(at)) => format!("{} days", days(at)),
         (None, None) => "Never".to_owned(),
     };
-    Ok(rotation_form(visit.path(format!("api_keys/{}/rotate", key.id)), Field::end_of_successor(latest, &unsaid)))
+    let form = rotation_form(visit.path(format!("api_keys/{}/rotate", key.id)), Field::end_of_successor(latest, &unsaid));
+    Ok(Form { open: back.is_some(), cancel: back, ..form }.into())
 }
 
 /// The applications of an organization as a table; those who may not `change` them have no buttons.

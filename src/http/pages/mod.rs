@@ -35,7 +35,6 @@ pub use fields::Fields;
 pub use form::{Checks, Field, Form, Kind, MAX_JSON, permission_checks, with_full_access};
 pub use question::Question;
 pub use refused::Refused;
-pub use sent::path_and_query;
 pub use snippets::{Credential, dotenv, snippets};
 pub use table::{Action, Cell, Chip, Sorted, Table};
 pub use view::{Block, Facts, Frame, Link, Notice, Page, Reveal, Tone, minute, seconds, short};
@@ -53,11 +52,13 @@ fn policy(origins: &[Origin]) -> HeaderValue {
 }
 
 /// Cases 258 to 260: what holds for every page.
-pub fn guarded(pages: Router<Arc<App>>, origins: &[Origin], app: &Arc<App>) -> Router<Arc<App>> {
+///
+/// What is around a form that cannot be read is the `frame` of who is nobody there.
+pub fn guarded(pages: Router<Arc<App>>, origins: &[Origin], app: &Arc<App>, frame: fn(&App) -> Frame) -> Router<Arc<App>> {
     let header = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
     // RFC 6797: where it is reached by https, it always is.
     let https = app.authority.deployment.issuer.starts_with("https:");
-    let again = (Arc::clone(app), pages.clone().with_state(Arc::clone(app)));
+    let again = sent::Place { app: Arc::clone(app), frame, pages: pages.clone().with_state(Arc::clone(app)) };
     pages
         .layer(from_fn_with_state(again, sent::keep))
         .layer(CsrfLayer::new())

@@ -6,11 +6,11 @@ use super::{Cell, Facts, Question, Refused, Visit, Who};
 use crate::domain::api_key::{ApiKey, ApiKeyFilter, ApiKeyStatus, OwnerFilter, StatusFilter};
 use crate::domain::application::Application;
 use crate::domain::client_secret::{ClientSecret, SecretStatus};
-use crate::domain::page::{Order, PageRequest, SortKey};
+use crate::domain::page::{Order, Page, PageRequest, SortKey};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// So many are counted, and no more.
-const COUNTED: u8 = 100;
+const SOME: PageRequest = PageRequest { limit: 100, by: SortKey::Created, order: Order::Descending, cursor: None };
 
 /// What hangs on a key.
 pub async fn of_key<W: Who>(visit: &Visit<W>, key: &ApiKey, back: String) -> Result<Question<'static>, Refused> {
@@ -71,7 +71,9 @@ pub async fn of_secret<W: Who>(
     ];
     Ok(Question {
         title: "Remove this secret?".into(),
-        text: if others {
+        text: if secret.status == SecretStatus::Expired {
+            "It has expired: nothing obtains tokens with it any more."
+        } else if others {
             REMOVAL
         } else {
             "It is the only secret that works: without it the application obtains no tokens, and those it has are refused at once."
@@ -85,17 +87,28 @@ pub async fn of_secret<W: Who>(
 }
 
 /// How many personal keys of a user work, in one organization or in all, for the page before he leaves.
-pub async fn of_user<W: Who>(visit: &Visit<W>, user: &str, organization: Option<String>) -> Result<Facts, Refused> {
+pub async fn of_user<W: Who>(visit: &Visit<W>, user: &str, organization_id: Option<String>) -> Result<Facts, Refused> {
+    let keys = visit.app.authority.list_api_keys_of_user(visit.caller(), user, working(organization_id), &SOME).await;
+    let rows = counted("Personal API keys that work", &keys.map_err(|error| visit.refused(error))?);
+    Ok(Facts { title: "What hangs on it".into(), rows: rows.into() })
+}
+
+/// The same of an organization and its members.
+pub async fn keys_of_organization<W: Who>(visit: &Visit<W>, id: &str) -> Result<[(String, Cell); 2], Refused> {
+    let keys = visit.app.authority.list_api_keys_of_organization(visit.caller(), id, working(Some(id.to_owned())), &SOME).await;
+    Ok(counted("API keys that work", &keys.map_err(|error| visit.refused(error))?))
+}
+
+fn working(organization_id: Option<String>) -> ApiKeyFilter {
     let status = StatusFilter::Only(ApiKeyStatus::Active);
-    let filter = ApiKeyFilter { owner: OwnerFilter::User, user_id: None, organization_id: organization, status, search: None };
-    let some = PageRequest { limit: COUNTED, by: SortKey::Created, order: Order::Descending, cursor: None };
-    let keys = visit.app.authority.list_api_keys_of_user(visit.caller(), user, filter, &some).await;
-    let keys = keys.map_err(|error| visit.refused(error))?;
+    ApiKeyFilter { owner: OwnerFilter::All, user_id: None, organization_id, status, search: None }
+}
+
+fn counted(what: &str, keys: &Page<ApiKey>) -> [(String, Cell); 2] {
     let more = if keys.after.is_some() { " and more" } else { "" };
     let last = keys.data.iter().filter_map(|key| key.last_used_at).max();
-    let rows = vec![
-        ("Personal API keys that work".to_owned(), Cell::text(format!("{}{more}", keys.data.len()))),
-        ("Last Used".to_owned(), Cell::Time(last, "never")),
-    ];
-    Ok(Facts { title: "What hangs on it".into(), rows })
+    [
+        (what.to_owned(), Cell::text(format!("{}{more}", keys.data.len()))),
+        ("One of them was last used".to_owned(), Cell::Time(last, "never")),
+    ]
 }

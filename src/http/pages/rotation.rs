@@ -119,9 +119,10 @@ pub fn rotation_blocks(
 /// The same of a key, which goes by being revoked; `finish` is where that is asked about.
 pub fn key_rotation_blocks(old: &ApiKey, new: &ApiKey, used: &RotationUse<ApiKeyId>, finish: Option<String>, now: Timestamp) -> Vec<Block> {
     if new.status_at(now) != ApiKeyStatus::Active {
-        let text =
-            "What was to replace this key does not work any more. This one ends with its overlap all the same: rotate it again before.";
-        return vec![Notice::new(Tone::Bad, text).into()];
+        let waits = old.life.retirement.is_some_and(|retirement| retirement.ends_at.is_none());
+        let then =
+            if waits { "This one goes on as if there had been no rotation." } else { "This one ends with its overlap all the same." };
+        return vec![Notice::new(Tone::Bad, format!("What was to replace this key does not work any more. {then}")).into()];
     }
     let turn = |key: &ApiKey| Turn {
         hint: key.obfuscated_value.clone(),

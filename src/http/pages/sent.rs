@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use tower::ServiceExt;
 
-use super::{Block, Fields, Notice, Page, Refused, Tone};
+use super::{Block, Fields, Frame, Notice, Page, Refused, Tone};
 use crate::authority::idempotency::Idempotency;
 use crate::http::App;
 use crate::http::body::read;
@@ -83,19 +83,30 @@ impl Again {
     }
 }
 
-/// Reads a form as every body is read, bounded in size and time, and answers one that is not taken with the page it stood on, from among `pages`.
-pub async fn keep(State((app, pages)): State<(Arc<App>, Router)>, request: Request, next: Next) -> Response {
+/// The console, or the portal.
+#[derive(Clone)]
+pub struct Place {
+    pub app: Arc<App>,
+    /// Around what is shown to somebody who is nobody there.
+    pub frame: fn(&App) -> Frame,
+    pub pages: Router,
+}
+
+/// Reads a form as every body is read, bounded in size and time, and answers one that is not taken with the page it stood on, of its place.
+pub async fn keep(State(Place { app, frame, pages }): State<Place>, request: Request, next: Next) -> Response {
     if request.method() != Method::POST {
         return next.run(request).await;
     }
     let (mut parts, body) = request.into_parts();
     let sent = match read(&parts.headers, body, MAX_FORM_BYTES).await {
         Ok(bytes) => Sent(bytes),
-        Err(error) => return Refused::new(&app, error.status(), "That cannot be taken", error.message()).into_response(),
+        Err(error) => {
+            return Refused::new(&app, error.status(), "That cannot be taken", error.message()).within(frame(&app)).into_response();
+        }
     };
     if str::from_utf8(&sent.0).is_err() {
         let text = "The form is not UTF-8.";
-        return Refused::new(&app, StatusCode::UNPROCESSABLE_ENTITY, "That cannot be taken", text).into_response();
+        return Refused::new(&app, StatusCode::UNPROCESSABLE_ENTITY, "That cannot be taken", text).within(frame(&app)).into_response();
     }
     parts.extensions.insert(sent.clone());
     let to = path_and_query(&parts.uri);

@@ -163,7 +163,7 @@ impl Notice {
             "rotated" => "Rotated.",
             "disabled" => "Disabled: it obtains no tokens.",
             "withdrawn" => {
-                "Withdrawn: verifiers that follow revocations refuse its tokens within a second; every other when it reads the key set again, within five minutes."
+                "Withdrawn: verifiers that follow revocations refuse what it signed within a second; every other when what it keeps of the key set ends, after five minutes, or later where it keeps it longer."
             }
             "cancelled" => "The rotation was cancelled: the old secret works as before, the new one is gone.",
             "suspended" => "Suspended: nothing of this organization works.",

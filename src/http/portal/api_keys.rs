@@ -8,11 +8,11 @@ use crate::domain::api_key::{ApiKey, ApiKeyStatus, Grant, NewApiKey, NewOwner, O
 use crate::domain::permission::HolderKind;
 use crate::domain::portal::Capability;
 use crate::domain::text::{FieldError, MAX_DESCRIPTION, Name, parse_optional};
-use crate::http::pages::credentials::{PERSONAL, Replaces, expiry, key_facts, reveal_key};
+use crate::http::pages::credentials::{Replaces, expiry, key_facts, reveal_key};
 use crate::http::pages::lists::{self, Keys};
 use crate::http::pages::revocation::of_key;
 use crate::http::pages::rotation::{key_rotation_blocks, rotation};
-use crate::http::pages::{Action, Block, Fields, Form, Link, Page, Refused};
+use crate::http::pages::{Action, Block, Fields, Link, Page, Refused};
 
 /// Which keys a page is about.
 struct Kind {
@@ -56,8 +56,7 @@ async fn page(visit: &Visit, kind: &Kind) -> Result<Response, Refused> {
     let table = lists::keys(visit, &keys, kind.place, "No API key yet.", |key| row(visit, key, kind)).await?;
     let mut page = Page::new(kind.title);
     if kind.creates {
-        let about = if kind.holder == HolderKind::ApiKeyUser { PERSONAL } else { "" };
-        page.blocks.push(lists::new_key(visit, (kind.holder, about), organization, visit.path(kind.place), table.fresh).await?);
+        page.blocks.push(lists::new_key(visit, (kind.holder, ""), organization, visit.path(kind.place), table.fresh).await?);
     }
     page.push(table);
     Ok(visit.render(kind.place, page))
@@ -169,9 +168,9 @@ pub async fn rotation_page(visit: Visit, Path(id): Path<String>) -> Result<Respo
     let (kind, key) = find(&visit, &id).await.map_err(|error| visit.refused(error))?;
     demand_makes(&visit, kind, &id).await?;
     let mut page = Page::new(key.name.as_str());
-    let form = lists::key_rotation(&visit, &key).await?;
+    let form = lists::key_rotation(&visit, &key, Some(visit.path(kind.place))).await?;
     rotation_of(&visit, &key, &mut page).await?;
-    page.push(Form { open: true, cancel: Some(visit.path(kind.place)), ..form });
+    page.blocks.push(form);
     Ok(visit.render(kind.place, page))
 }
 
@@ -179,8 +178,12 @@ pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     let (kind, _) = find_for(&visit, "api_key.rotate", &id).await?;
     demand_makes(&visit, kind, &id).await?;
     let rotation = rotation(&fields, visit.now()).map_err(|error| visit.refused(error))?;
+    let at_once = rotation.is_at_once();
     let rotated = visit.change(("api_key.rotate", kind.capability), Some(&id), async |change| change.rotate_api_key(&id, rotation).await);
     let (rotated, bound) = rotated.await?;
     let revealed = &rotated.revealed;
-    Ok(visit.render(kind.place, reveal_key(&visit.app, &revealed.key, &revealed.plain, Replaces::Another(bound), visit.path(kind.place))))
+    Ok(visit.render(
+        kind.place,
+        reveal_key(&visit.app, &revealed.key, &revealed.plain, Replaces::Another(bound.filter(|_| at_once)), visit.path(kind.place)),
+    ))
 }

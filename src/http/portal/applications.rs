@@ -98,9 +98,13 @@ pub async fn rotate(visit: Visit, Path(id): Path<String>, fields: Fields) -> Res
     const ROTATE: &str = "connect_application_secret.rotate";
     let application = find_for(&visit, ROTATE, &id).await?;
     let rotation = rotation(&fields, visit.now()).map_err(|error| visit.refused(error))?;
+    let at_once = rotation.is_at_once();
     let (rotated, bound) = visit.change((ROTATE, MAY), Some(&id), async |change| change.rotate_client_secrets(&id, rotation).await).await?;
     let done = visit.path(format!("applications/{}", application.id));
-    Ok(visit.render(PLACE, reveal_secret(&visit.app, &application, &rotated.revealed.plain, Replaces::Another(bound), done)))
+    Ok(visit.render(
+        PLACE,
+        reveal_secret(&visit.app, &application, &rotated.revealed.plain, Replaces::Another(bound.filter(|_| at_once)), done),
+    ))
 }
 
 async fn find_secrets(visit: &Visit, id: &str) -> Result<(Application, Vec<ClientSecret>), Error> {

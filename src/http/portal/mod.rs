@@ -31,5 +31,7 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/portal/applications/{id}/cancel_rotation", get(applications::confirm_cancellation).post(applications::cancel_rotation))
         .route("/portal/applications/{id}/client_secrets/{secret}/delete", get(applications::confirm_removal).post(applications::remove))
         .route("/portal/applications/{id}/delete", get(applications::confirm_deletion).post(applications::delete));
-    guarded(pages, &app.authority.deployment.brand.origins, app).merge(assets("portal")).merge(brand::routes())
+    guarded(pages, &app.authority.deployment.brand.origins, app, |app| brand::frame(app, None))
+        .merge(assets("portal"))
+        .merge(brand::routes())
 }

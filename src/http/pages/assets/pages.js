@@ -108,9 +108,9 @@ all("[data-preset]").forEach((button) => {
 all("[data-expiry]").forEach((choice) => {
   const caption = choice.parentElement.querySelector("[data-expires]");
   const tell = () => {
-    const days = Number(choice.value);
-    const at = new Date(Date.now() + days * 86400000);
-    caption.textContent = choice.value === "" ? "" : days ? "Expires on " + at.toISOString().slice(0, 10) : "Never expires: revoke it when it is not needed any more";
+    const others = { "": "", now: "Ends at once, for good", never: "Never expires: revoke it when it is not needed any more" };
+    const on = () => "Expires on " + new Date(Date.now() + Number(choice.value) * 86400000).toISOString().slice(0, 10);
+    caption.textContent = others[choice.value] ?? on();
   };
   choice.addEventListener("change", tell);
   tell();
