@@ -36,7 +36,8 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
         }
         if writes && key.state.is_in_jwks() {
             actions.push(
-                Action::link(visit.path(format!("signing_keys/{}/revoke", key.kid)), "Withdraw as compromised", &key.kid).dangerous(),
+                Action::link(visit.path(format!("signing_keys/{}/revoke", key.kid)), "Withdraw", &format!("{} as compromised", key.kid))
+                    .dangerous(),
             );
         }
         table.rows.push(vec![

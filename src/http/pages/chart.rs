@@ -8,8 +8,8 @@ const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 140.0;
 const ROW: f64 = 26.0;
 /// Where the rows' bars begin, and how long the longest is.
-const LABELS: f64 = 190.0;
-const LONGEST: f64 = 440.0;
+const LABELS: f64 = 205.0;
+const LONGEST: f64 = 430.0;
 
 pub struct Bar {
     pub label: String,
@@ -117,17 +117,19 @@ pub fn timeline(lives: &[(String, Vec<Stretch>)], now: Timestamp) -> String {
     }
     let _ = write!(svg, r#"<line x1="{0:.1}" y1="0" x2="{0:.1}" y2="{height}"/>"#, place(now));
     let (below, today, end) = (height + 14.0, place(now), WIDTH);
-    let day = |at: Timestamp| at.to_string().chars().take(10).collect::<String>();
+    // Days, or within a few of them the minutes too.
+    let letters = if whole < 3.0 * 24.0 * 3600.0 { 16 } else { 10 };
+    let day = |at: Timestamp| at.to_string().replace('T', " ").chars().take(letters).collect::<String>();
     let _ = write!(svg, r#"<text x="{LABELS}" y="{below}">{}</text>"#, day(first));
     // Each has room only where the others are not.
-    if today - LABELS > 110.0 {
+    if today - LABELS > 150.0 {
         let _ = write!(
             svg,
-            r#"<text x="{today:.1}" y="{below}" text-anchor="{}">today</text>"#,
+            r#"<text x="{today:.1}" y="{below}" text-anchor="{}">now</text>"#,
             if end - today < 40.0 { "end" } else { "middle" }
         );
     }
-    if end - today > 110.0 {
+    if end - today > 150.0 {
         let _ = write!(svg, r#"<text x="{end}" y="{below}" text-anchor="end">{}</text>"#, day(last));
     }
     svg.push_str("</svg>");

@@ -80,18 +80,23 @@ pub async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response, Refu
     let mut page = Page::new(key.name.as_str());
     page.trail.push(Link::new(visit.path(kind.place), kind.title));
     page.push(key_facts(&key, visit.now()));
-    rotation_of(&visit, &key, &mut page).await?;
-    page.blocks.push(Block::Actions(actions(&visit, &key, kind)));
+    let finish = rotation_of(&visit, &key, &mut page).await?;
+    // To finish the rotation is to revoke it.
+    let mut actions = actions(&visit, &key, kind);
+    actions.retain(|action| !finish || !action.bin);
+    page.blocks.push(Block::Actions(actions));
     Ok(visit.render(kind.place, page))
 }
 
-/// How far its rotation is, while there is one.
-async fn rotation_of(visit: &Visit, key: &ApiKey, page: &mut Page) -> Result<(), Refused> {
+/// How far its rotation is, while there is one, and the way to finish it; whether there is that.
+async fn rotation_of(visit: &Visit, key: &ApiKey, page: &mut Page) -> Result<bool, Refused> {
     let rotation = visit.app.authority.key_rotation_use(visit.caller(), key).await.map_err(|error| visit.refused(error))?;
     let finish = visit.path(format!("api_keys/{}/revoke", key.id));
-    page.blocks
-        .extend(rotation.into_iter().flat_map(|(new, used)| key_rotation_blocks(key, &new, &used, Some(finish.clone()), visit.now())));
-    Ok(())
+    let Some((new, used)) = rotation else { return Ok(false) };
+    let blocks = key_rotation_blocks(key, &new, &used, Some(finish), visit.now());
+    let finishes = blocks.iter().any(|block| matches!(block, Block::Actions(_)));
+    page.blocks.extend(blocks);
+    Ok(finishes)
 }
 
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Refused> {
