@@ -14,7 +14,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 async fn case_256_a_management_key_lets_in_and_the_cookie_is_bound_to_this_host() {
     let on = Installation::new().await;
     let root = on.send("GET", "/", &[], "").await;
-    assert_eq!((root.status.as_u16(), root.header("location")), (303, "/console"));
+    assert_eq!((root.status.as_u16(), root.header("location")), (303, "/console/sign_in"));
+    for more in [("cookie", "__Host-chancery-console=chc_nonsense"), ("sec-fetch-site", "cross-site")] {
+        assert_eq!(on.send("GET", "/", &[more], "").await.header("location"), "/console", "{more:?}");
+    }
     is_out(&get(&on, "other=1", "/console").await);
     is_out(&get(&on, "__Host-chancery-console=chc_nonsense", "/console").await);
     let wrong = sign_in(&on, "a-management-key-that-is-another-one").await;

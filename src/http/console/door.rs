@@ -12,7 +12,7 @@ use super::visit::{SIGNED_IN, Visit};
 use crate::authority::console::Operator;
 use crate::domain::management_key::Power;
 use crate::http::App;
-use crate::http::pages::{Action, Block, Field, Fields, Form, Frame, Notice, Page, Refused, Tone, base, cookie};
+use crate::http::pages::{Action, Block, Field, Fields, Form, Frame, Notice, Page, Refused, Tone, Who, base, cookie};
 use crate::http::source::Sender;
 
 fn key_field() -> Field {
@@ -27,6 +27,13 @@ fn key_field() -> Field {
 /// The way to the identity provider: a link, as the policy lets forms lead nowhere but here.
 fn at_provider(host: &str, path: String) -> Block {
     Block::Actions(vec![Action { path, text: "Sign in at your identity provider", about: format!("({host})"), ..Action::default() }])
+}
+
+/// Where one begins: whoever brings no session signs in, unless he comes from another site, where it is not brought along.
+pub fn first_page(base: &str, headers: &HeaderMap) -> String {
+    let brought = CookieJar::from_headers(headers).get(Operator::COOKIE).is_some();
+    let followed = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    if brought || followed { format!("{base}/console") } else { format!("{base}/console/sign_in") }
 }
 
 /// A place, and where one wants to go from there.

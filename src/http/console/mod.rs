@@ -27,6 +27,7 @@ mod webhooks;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::HeaderMap;
 use axum::response::Redirect;
 use axum::routing::{get, post};
 
@@ -34,7 +35,7 @@ use super::App;
 use super::pages::{Frame, assets, base as path_of, guarded};
 
 pub fn routes(base: &str, app: &Arc<App>) -> Router<Arc<App>> {
-    let home = format!("{base}/console");
+    let base = base.to_owned();
     let pages = Router::new()
         .route("/console", get(overview::overview))
         .route("/console/sign_in", get(door::sign_in_page).post(door::sign_in))
@@ -105,6 +106,6 @@ pub fn routes(base: &str, app: &Arc<App>) -> Router<Arc<App>> {
         .route("/console/events", get(events::list))
         .route("/console/sessions", get(sessions::list))
         .route("/console/sessions/{id}/end", post(sessions::end))
-        .route("/", get(async move || Redirect::to(&home)));
+        .route("/", get(async move |headers: HeaderMap| Redirect::to(&door::first_page(&base, &headers))));
     guarded(pages, &[], app, |app| Frame::bare(&path_of(app))).merge(assets("console"))
 }

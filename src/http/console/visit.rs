@@ -75,7 +75,12 @@ impl Who for Operator {
         if let (false, Some(own)) = (visit.may(Power::OrganizationsRead), key.organization_id) {
             navigation.insert(1, visit.link(format!("organizations/{own}"), "Organization"));
         }
-        Frame { navigation, who: Some((key.name.as_str().to_owned(), visit.path("sign_out"))), ..Frame::bare(&base(&visit.app)) }
+        Frame {
+            navigation,
+            who: Some((key.name.as_str().to_owned(), visit.path("sign_out"))),
+            plain: false,
+            ..Frame::bare(&base(&visit.app))
+        }
     }
 
     fn caller(&self) -> &Caller {

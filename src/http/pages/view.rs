@@ -25,6 +25,8 @@ pub struct Frame {
     pub navigation: Vec<Link>,
     /// The path of the entry that is shown as the current one.
     pub current: String,
+    /// Nothing on the page needs the script: it is there sooner without.
+    pub plain: bool,
     /// Where the page leads by itself, at once.
     pub onward: Option<String>,
     /// Where its forms stand, and what makes each time it is shown another one.
@@ -109,7 +111,7 @@ struct Layout<'a> {
 impl Frame {
     /// Around what is shown to somebody who is not in.
     pub fn bare(base: &str) -> Self {
-        Self { base: base.to_owned(), area: "console", name: "Chancery".into(), ..Self::default() }
+        Self { base: base.to_owned(), area: "console", name: "Chancery".into(), plain: true, ..Self::default() }
     }
 
     pub fn render(&self, page: &Page) -> Response {
