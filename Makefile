@@ -4,7 +4,7 @@ CLIENTS := target/clients
 TESTS_MAY := -A clippy::unwrap_used -A clippy::expect_used -A clippy::panic -A clippy::print_stdout -A clippy::print_stderr
 
 # The tests whose installation runs on either database.
-ON_BOTH := api_keys behaviours client_authentication console console_forms introspection_and_revocation management management_access openid portal portal_grants rotation signing_keys \
+ON_BOTH := api_keys behaviours client_authentication console console_forms console_pages introspection_and_revocation management management_access openid portal portal_grants rotation signing_keys \
 	status tenants token_endpoint token_quotas webhooks
 
 # What the tests asked of PostgreSQL.

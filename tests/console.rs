@@ -1,5 +1,5 @@
 //! The console without a browser: who is let in, for how long, and that nothing shows more than the management key may see
-//! (cases 256 to 260, 263, 264). Its forms and lists: `tests/console_forms.rs`; with a browser: `tests/browser.rs`.
+//! (cases 256 to 260, 263, 264). Its forms: `tests/console_forms.rs`; what it says: `tests/console_pages.rs`; with a browser: `tests/browser.rs`.
 mod fixture;
 
 use std::time::Duration;

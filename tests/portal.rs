@@ -4,8 +4,8 @@ mod fixture;
 use std::time::Duration;
 
 use chancery::domain::brand::{Brand, Logo};
-use fixture::pages::{SAME_ORIGIN, get, hidden, post, secret};
-use fixture::{Answer, FORM, ISSUER, Installation, MANAGEMENT_KEY, is_problem};
+use fixture::pages::{SAME_ORIGIN, get, hidden, open_portal, post, secret};
+use fixture::{FORM, ISSUER, Installation, MANAGEMENT_KEY, is_problem};
 use serde_json::{Value, json};
 
 async fn link(on: &Installation, body: Value) -> String {
@@ -13,13 +13,9 @@ async fn link(on: &Installation, body: Value) -> String {
     made["link"].as_str().unwrap().strip_prefix(&format!("{ISSUER}/portal/")).unwrap().to_owned()
 }
 
-async fn open(on: &Installation, link: &str) -> Answer {
-    on.send("POST", "/portal/open", &[FORM, SAME_ORIGIN], format!("link={link}")).await
-}
-
 /// Opens a link; answers the session's cookie.
 async fn enter(on: &Installation, body: Value) -> String {
-    let opened = open(on, &link(on, body).await).await;
+    let opened = open_portal(on, &link(on, body).await).await;
     assert_eq!((opened.status.as_u16(), opened.header("location")), (303, "/portal"), "{opened:?}");
     let cookie = opened.header("set-cookie");
     for attribute in ["__Host-", "HttpOnly", "Secure", "SameSite=Strict", "Path=/"] {
@@ -37,13 +33,13 @@ async fn a_link_opens_once_and_in_time() {
     assert!(page.status == 200 && page.text.contains("Continue"), "to follow it opens nothing yet");
     assert_eq!(page.header("referrer-policy"), "no-referrer");
     assert!(page.header("content-security-policy").contains("default-src 'none'"));
-    open(&on, &token).await;
-    let again = open(&on, &token).await;
+    open_portal(&on, &token).await;
+    let again = open_portal(&on, &token).await;
     assert_eq!((again.status.as_u16(), again.text.contains("session is over")), (403, true));
     let late = link(&on, json!({ "organization": organization })).await;
     on.pass(Duration::from_secs(301)).await;
-    assert_eq!(open(&on, &late).await.status, 403);
-    assert_eq!(open(&on, "nonsense").await.status, 403);
+    assert_eq!(open_portal(&on, &late).await.status, 403);
+    assert_eq!(open_portal(&on, "nonsense").await.status, 403);
     let cookie = enter(&on, json!({ "organization": organization })).await;
     assert_eq!(get(&on, &cookie, "/portal/api_keys").await.status, 200);
     on.pass(Duration::from_secs(31 * 60)).await;
@@ -189,7 +185,7 @@ async fn a_session_ends_with_whatever_let_it_in() {
     let value = made["value"].as_str().unwrap();
     let made_by_it = on.manage_as(value, "POST", "/portal/generate_link", json!({ "organization": organization }), &[]).await.expect(201);
     let token = made_by_it["link"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
-    let cookie = open(&on, &token).await.header("set-cookie").split(';').next().unwrap().to_owned();
+    let cookie = fixture::pages::cookie(&open_portal(&on, &token).await);
     assert_eq!(get(&on, &cookie, "/portal/api_keys").await.status, 200);
     on.manage("DELETE", &format!("/management_keys/{}", made["id"].as_str().unwrap()), Value::Null).await.expect(204);
     assert_eq!(get(&on, &cookie, "/portal").await.status, 403, "its management key is gone");
@@ -208,13 +204,13 @@ async fn what_a_link_grants_is_what_its_maker_holds() {
     is_problem(&ask(json!({ "organization": organization, "return_url": "javascript:alert(1)" })).await, 422, "invalid");
     let widget = |scope: &str, user: Value| json!({ "organization_id": organization, "user_id": user, "scopes": [scope] });
     let token = on.manage("POST", "/widgets/token", widget("widgets:api-keys:manage", Value::Null)).await.expect(201);
-    assert_eq!(open(&on, token["token"].as_str().unwrap()).await.status, 303);
+    assert_eq!(open_portal(&on, token["token"].as_str().unwrap()).await.status, 303);
     is_problem(&on.manage("POST", "/widgets/token", widget("widgets:sso:manage", Value::Null)).await, 422, "invalid");
     is_problem(&on.manage("POST", "/widgets/token", widget("widgets:user-api-keys:manage-self", Value::Null)).await, 422, "invalid");
     let ada = on.user("ada@example.com").await;
     on.member(&ada, &organization, "admin").await;
     let token = on.manage("POST", "/widgets/token", widget("widgets:user-api-keys:manage-self", json!(ada))).await.expect(201);
-    let cookie = open(&on, token["token"].as_str().unwrap()).await.header("set-cookie").split(';').next().unwrap().to_owned();
+    let cookie = fixture::pages::cookie(&open_portal(&on, token["token"].as_str().unwrap()).await);
     let value = json!(secret(&post(&on, &cookie, "/portal/own_keys", "name=mine").await));
     assert_eq!(on.validate(&value).await["api_key"]["owner"]["id"], json!(ada));
     assert_eq!(post(&on, &cookie, "/portal/api_keys", "name=x").await.status, 404);
@@ -257,7 +253,7 @@ async fn case_265_the_portal_is_framed_by_origins_that_were_named_and_wears_the_
         assert!(opened.header("set-cookie").contains(attribute), "{opened:?}");
     }
     let token = link(&on, json!({ "organization": organization })).await;
-    assert!(open(&on, &token).await.header("set-cookie").contains("SameSite=Strict"));
+    assert!(open_portal(&on, &token).await.header("set-cookie").contains("SameSite=Strict"));
     let console = on.send("GET", "/console/sign_in", &[], "").await;
     assert!(console.header("content-security-policy").contains("frame-ancestors 'none'"), "the console is nobody's");
 }
@@ -271,7 +267,7 @@ async fn who_looks_after_members_keys_revokes_them_and_gets_none_of_them() {
     let key = on.personal_key(&ada, &organization, json!({})).await;
     let body = json!({ "organization_id": organization, "scopes": ["widgets:user-api-keys:manage-all"] });
     let token = on.manage("POST", "/widgets/token", body).await.expect(201);
-    let cookie = open(&on, token["token"].as_str().unwrap()).await.header("set-cookie").split(';').next().unwrap().to_owned();
+    let cookie = fixture::pages::cookie(&open_portal(&on, token["token"].as_str().unwrap()).await);
     assert!(get(&on, &cookie, "/portal/members_keys").await.text.contains(key["id"].as_str().unwrap()));
     let path = |what: &str| format!("/portal/api_keys/{}/{what}", key["id"].as_str().unwrap());
     assert_eq!(get(&on, &cookie, &path("rotate")).await.status, 404);

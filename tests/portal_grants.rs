@@ -4,10 +4,10 @@ mod fixture;
 
 use std::collections::BTreeSet;
 
+use fixture::pages::{SAME_ORIGIN, cookie, open_portal};
 use fixture::{FORM, ISSUER, Installation};
 use serde_json::{Value, json};
 
-const SAME_ORIGIN: (&str, &str) = ("sec-fetch-site", "same-origin");
 const UNKNOWN: &str = "01KAJ2M3N4P5Q6R7S8T9V0W1X2";
 /// What every form could want, and nothing that a page of the portal would not take.
 const FORM_FIELDS: &str =
@@ -137,9 +137,9 @@ async fn enter(on: &Installation, tenant: &Tenant, grant: &str) -> String {
         let body = json!({ "organization_id": tenant.organization, "user_id": tenant.user, "scopes": [grant] });
         on.manage("POST", "/widgets/token", body).await.expect(201)["token"].as_str().unwrap().to_owned()
     };
-    let opened = on.send("POST", "/portal/open", &[FORM, SAME_ORIGIN], format!("link={link}")).await;
+    let opened = open_portal(on, &link).await;
     assert_eq!(opened.header("location"), "/portal", "{opened:?}");
-    opened.header("set-cookie").split(';').next().unwrap().to_owned()
+    cookie(&opened)
 }
 
 /// Whether this grant opens this page of the portal with this id of its own organization.

@@ -23,7 +23,7 @@ impl Change {
     pub async fn rotate_client_secrets(&mut self, application: &str, rotation: Rotation) -> Result<Rotated, Error> {
         let mut application = self.application(application).await?;
         self.write_first_uses(&application).await?;
-        let at_once = rotation.from == OverlapFrom::Now && rotation.overlap.is_zero();
+        let at_once = rotation.is_at_once();
         if at_once {
             self.revokes = Some(Revokes::Application(application.clone()));
         } else {

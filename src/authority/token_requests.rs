@@ -8,13 +8,11 @@ use crate::domain::management_key::Power;
 use crate::domain::usage::TOKEN_OUTCOMES;
 use crate::storage::usage_history;
 
-const HOURS: usize = 24;
-
 /// What came of the token requests of a day.
 pub struct Outcomes {
     pub requests: [(&'static str, i64); TOKEN_OUTCOMES.len()],
     /// The tokens, the running hour last.
-    pub issued_by_hour: [i64; HOURS],
+    pub issued_by_hour: Vec<i64>,
 }
 
 /// Counts that have not been taken to be written yet, of each outcome.
@@ -53,17 +51,10 @@ impl Authority {
     pub async fn token_requests(&self, caller: &Caller) -> Result<Outcomes, Error> {
         caller.demand(Power::ApplicationsRead)?;
         caller.demand_installation()?;
-        let first = self.clock.now().hour() + 1 - HOURS as i64;
-        let mut outcomes = Outcomes { requests: TOKEN_OUTCOMES.map(|outcome| (outcome, 0)), issued_by_hour: [0; HOURS] };
-        for (outcome, hour, requests) in usage_history::token_requests(&mut self.database.read().await?, first - 1).await? {
-            if let Some((_, sum)) = outcomes.requests.iter_mut().find(|(known, _)| *known == outcome) {
-                *sum += requests;
-            }
-            let place = usize::try_from(hour - first).ok().filter(|_| outcome == TOKEN_OUTCOMES[0]);
-            if let Some(of_hour) = place.and_then(|at| outcomes.issued_by_hour.get_mut(at)) {
-                *of_hour += requests;
-            }
-        }
-        Ok(outcomes)
+        let counted = usage_history::token_requests(&mut self.database.read().await?, self.after()).await?;
+        let of = |outcome: &'static str| counted.iter().filter(move |(known, ..)| known == outcome);
+        let requests = TOKEN_OUTCOMES.map(|outcome| (outcome, of(outcome).map(|(.., requests)| requests).sum()));
+        let issued_by_hour = self.series(of(TOKEN_OUTCOMES[0]).map(|(_, hour, requests)| (*hour, *requests)));
+        Ok(Outcomes { requests, issued_by_hour })
     }
 }

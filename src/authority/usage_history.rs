@@ -69,7 +69,8 @@ impl Authority {
         Ok(organization.id)
     }
 
-    fn after(&self) -> i64 {
+    /// The hour before those that are told.
+    pub(super) fn after(&self) -> i64 {
         self.clock.now().hour() - HOURS as i64
     }
 
@@ -199,7 +200,8 @@ impl Authority {
         Ok(Some((new, RotationUse { since, tokens_live_for })))
     }
 
-    fn series(&self, hours: Vec<(i64, i64)>) -> Vec<i64> {
+    /// The last 24 hours, the running one last.
+    pub(super) fn series(&self, hours: impl IntoIterator<Item = (i64, i64)>) -> Vec<i64> {
         let hours = hours.into_iter().map(|(hour, uses)| HourOf { of: (), hour, uses });
         HoursOf::of(hours.collect(), self.clock.now()).of_one(&())
     }

@@ -55,6 +55,11 @@ pub struct PageRequest {
 impl PageRequest {
     pub const DEFAULT_LIMIT: u8 = 10;
     pub const MAX_LIMIT: u8 = 100;
+
+    /// The newest of a list, so many of them.
+    pub const fn newest(limit: u8) -> Self {
+        Self { limit, by: SortKey::Created, order: Order::Descending, cursor: None }
+    }
 }
 
 /// A part of a list. `after` is the last id when and only when there is more behind it; `before` likewise.

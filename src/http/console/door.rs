@@ -29,11 +29,19 @@ fn at_provider(host: &str, path: String) -> Block {
     Block::Actions(vec![Action { path, text: "Sign in at your identity provider", about: format!("({host})"), ..Action::default() }])
 }
 
+/// Whether there is a session's cookie, good or not.
+pub fn brings_session(headers: &HeaderMap) -> bool {
+    CookieJar::from_headers(headers).get(Operator::COOKIE).is_some()
+}
+
+/// Whether a browser says that another site led here (Fetch Metadata).
+pub fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site")
+}
+
 /// Where one begins: whoever brings no session signs in, unless he comes from another site, where it is not brought along.
 pub fn first_page(base: &str, headers: &HeaderMap) -> String {
-    let brought = CookieJar::from_headers(headers).get(Operator::COOKIE).is_some();
-    let followed = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
-    if brought || followed { format!("{base}/console") } else { format!("{base}/console/sign_in") }
+    if brings_session(headers) || comes_from_elsewhere(headers) { format!("{base}/console") } else { format!("{base}/console/sign_in") }
 }
 
 /// A place, and where one wants to go from there.

@@ -42,16 +42,7 @@ pub async fn list(visit: Visit) -> Result<Response, Refused> {
 fn powers() -> Field {
     let all = [("*", "everything, whatever is added later"), ("*:read", "read everything")];
     let mut groups = vec![Checks { title: String::new(), boxes: all.map(|(name, text)| (name.into(), text.into(), false)).to_vec() }];
-    for power in Power::ALL {
-        let (resource, _) = power.name().split_once(':').unwrap_or((power.name(), ""));
-        if groups.last().is_none_or(|group| group.title != resource) {
-            groups.push(Checks { title: resource.to_owned(), boxes: Vec::new() });
-        }
-        groups
-            .iter_mut()
-            .filter(|group| group.title == resource)
-            .for_each(|group| group.boxes.push((power.name().into(), String::new(), false)));
-    }
+    groups.extend(Checks::by_subject(Power::ALL.iter().map(|power| power.name()), ':', &[]));
     Field::Checks { name: "permissions", label: "Permissions", presets: Vec::new(), groups }
 }
 

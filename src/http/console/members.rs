@@ -9,7 +9,7 @@ use crate::authority::error::Error;
 use crate::domain::management_key::Power;
 use crate::domain::membership::{Membership, MembershipFilter, MembershipStatus, NewMembership, Role};
 use crate::domain::metadata::Metadata;
-use crate::domain::page::{Order, PageRequest, SortKey};
+use crate::domain::page::PageRequest;
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, MAX_NAME, parse_optional};
 use crate::domain::user::{Email, NewUser, User};
 use crate::http::pages::{Action, Cell, Chip, Field, Fields, Form, Kind, Refused, Table, Tone};
@@ -95,8 +95,7 @@ async fn known(visit: &Visit, email: &Email) -> Result<Option<User>, Refused> {
     if !visit.may(Power::UsersRead) {
         return Ok(None);
     }
-    let one = PageRequest { limit: 1, by: SortKey::Created, order: Order::Descending, cursor: None };
-    let found = visit.app.authority.list_users(visit.caller(), Some(email.as_str()), None, &one).await;
+    let found = visit.app.authority.list_users(visit.caller(), Some(email.as_str()), None, &PageRequest::newest(1)).await;
     Ok(found.map_err(|error| visit.refused(error))?.data.into_iter().next())
 }
 

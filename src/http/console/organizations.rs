@@ -9,7 +9,7 @@ use crate::domain::id::OrganizationId;
 use crate::domain::management_key::Power;
 use crate::domain::metadata::Metadata;
 use crate::domain::organization::{NewOrganization, Organization, OrganizationChange, OrganizationStatus};
-use crate::domain::page::{Order, PageRequest, SortKey};
+use crate::domain::page::PageRequest;
 use crate::domain::text::{FieldError, MAX_EXTERNAL_ID, Name, parse_optional};
 use crate::http::pages::revocation::keys_of_organization;
 use crate::http::pages::{Block, Cell, Chip, Facts, Field, Fields, Form, Link, Notice, Page, Question, Refused, Table, Tone};
@@ -68,8 +68,7 @@ pub async fn named(visit: &Visit) -> Result<Vec<(String, String)>, Refused> {
     if !visit.may(Power::OrganizationsRead) {
         return Ok(Vec::new());
     }
-    let newest = PageRequest { limit: 100, by: SortKey::Created, order: Order::Descending, cursor: None };
-    let listed = visit.app.authority.list_organizations(visit.caller(), None, &newest).await;
+    let listed = visit.app.authority.list_organizations(visit.caller(), None, &PageRequest::newest(100)).await;
     let listed = listed.map_err(|error| visit.refused(error))?.data.into_iter();
     Ok(listed.map(|organization| (organization.id.to_string(), organization.name.as_str().to_owned())).collect())
 }

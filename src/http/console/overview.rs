@@ -5,7 +5,7 @@ use super::organizations::new_organization;
 use super::visit::Visit;
 use crate::authority::token_requests::Outcomes;
 use crate::domain::management_key::Power;
-use crate::domain::page::{Order, PageRequest, SortKey};
+use crate::domain::page::PageRequest;
 use crate::domain::timestamp::Timestamp;
 use crate::http::pages::{Bar, Block, Cell, Chip, Facts, Notice, Page, Refused, Table, Tone, base, columns, rows};
 
@@ -13,8 +13,8 @@ pub async fn overview(visit: Visit) -> Result<Response, Refused> {
     let mut page = Page::new("Overview");
     let authority = &visit.app.authority;
     if visit.may(Power::OrganizationsRead) {
-        let one = PageRequest { limit: 1, by: SortKey::Created, order: Order::Descending, cursor: None };
-        let any = authority.list_organizations(visit.caller(), None, &one).await.map_err(|error| visit.refused(error))?;
+        let any =
+            authority.list_organizations(visit.caller(), None, &PageRequest::newest(1)).await.map_err(|error| visit.refused(error))?;
         if any.data.is_empty() && visit.may(Power::OrganizationsWrite) {
             page.push(Notice::new(
                 Tone::Plain,
@@ -95,12 +95,12 @@ fn picture(title: &str, what: &'static str, how_many: &'static str, chart: &[Bar
 
 /// Success against failure, by reason.
 fn success_and_failure(outcomes: &Outcomes) -> Block {
-    let bar = |at: usize, (outcome, requests): &(&str, i64)| {
+    let told = outcomes.requests.iter().enumerate().filter(|(at, (_, requests))| *at == 0 || *requests > 0);
+    let bar = |(at, (outcome, requests)): (usize, &(&str, i64))| {
         let class = if at == 0 { "good" } else { "bad" };
         Bar { label: (*outcome).to_owned(), value: *requests, class }
     };
-    let chart = outcomes.requests.iter().enumerate().map(|(at, counted)| bar(at, counted));
-    let chart: Vec<_> = chart.filter(|bar| bar.value > 0 || bar.class == "good").collect();
+    let chart: Vec<_> = told.map(bar).collect();
     let svg = rows(&chart);
     picture("Token requests in the last 24 hours", "Outcome", "Requests", &chart, svg)
 }

@@ -6,7 +6,7 @@ use chancery_verifier::{Algorithm, TokenType};
 use super::visit::Visit;
 use crate::domain::application::check_access_token_ttl;
 use crate::domain::management_key::Power;
-use crate::domain::page::{Order, PageRequest, SortKey};
+use crate::domain::page::PageRequest;
 use crate::domain::resource_server::{NewResourceServer, PRESETS, ResourceServer, ResourceServerChange, check_claims, parse_identifier};
 use crate::domain::text::{FieldError, Name};
 use crate::http::pages::{Action, Block, Cell, Checks, Facts, Field, Fields, Form, Kind, MAX_JSON, Page, Question, Refused, Table};
@@ -70,8 +70,7 @@ pub async fn named(visit: &Visit) -> Result<Vec<(String, String)>, Refused> {
     if !visit.may(Power::ResourceServersRead) {
         return Ok(Vec::new());
     }
-    let newest = PageRequest { limit: 100, by: SortKey::Created, order: Order::Descending, cursor: None };
-    let listed = visit.app.authority.list_resource_servers(visit.caller(), &newest).await;
+    let listed = visit.app.authority.list_resource_servers(visit.caller(), &PageRequest::newest(100)).await;
     let listed = listed.map_err(|error| visit.refused(error))?.data.into_iter();
     Ok(listed.map(|server| (server.identifier, server.name.as_str().to_owned())).collect())
 }

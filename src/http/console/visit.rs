@@ -2,9 +2,8 @@
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum_extra::extract::CookieJar;
 
-use super::door::{impatient, with_next};
+use super::door::{brings_session, comes_from_elsewhere, impatient, with_next};
 use crate::authority::caller::{Caller, Operation};
 use crate::authority::change::Change;
 use crate::authority::console::Operator;
@@ -44,12 +43,11 @@ impl Who for Operator {
     }
 
     fn nobody(app: &App, parts: &Parts) -> Refused {
-        let had = CookieJar::from_headers(&parts.headers).get(Self::COOKIE).is_some();
+        let had = brings_session(&parts.headers);
         // What a link says was done is not told to who was sent it.
         let query = Fields::of_query(parts.uri.query()).without(&["done", "by", "signed_in"]);
         let (base, place) = (base(app), format!("{}{query}", parts.uri.path()));
-        let followed = parts.method == Method::GET && parts.headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
-        if followed && !had {
+        if parts.method == Method::GET && comes_from_elsewhere(&parts.headers) && !had {
             return Refused::onward(app, format!("{base}{place}"));
         }
         let why = match parts.uri.query() {

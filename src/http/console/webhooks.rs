@@ -68,14 +68,7 @@ fn events(on: &[String]) -> [Field; 2] {
         on.iter().any(|asked| asked == EVERY_EVENT),
     );
     let mut groups = vec![Checks { title: String::new(), boxes: vec![every] }];
-    for name in EVENT_NAMES {
-        let about = name.split('.').next().unwrap_or(name);
-        let ticked = ((*name).to_owned(), String::new(), on.iter().any(|asked| asked == name));
-        match groups.last_mut().filter(|group| group.title == about) {
-            Some(group) => group.boxes.push(ticked),
-            None => groups.push(Checks { title: about.to_owned(), boxes: vec![ticked] }),
-        }
-    }
+    groups.extend(Checks::by_subject(EVENT_NAMES.iter().copied(), '.', on));
     let refusals: Vec<_> = on.iter().map(String::as_str).filter(|name| *name != EVERY_EVENT && !EVENT_NAMES.contains(name)).collect();
     let hint = "Names that end in _refused, with spaces between them.";
     [

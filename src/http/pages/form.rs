@@ -107,6 +107,22 @@ pub struct Checks {
     pub boxes: Vec<(String, String, bool)>,
 }
 
+impl Checks {
+    /// Names by what stands before their `separator`; `on` are ticked.
+    pub fn by_subject<'a>(names: impl IntoIterator<Item = &'a str>, separator: char, on: &[String]) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        for name in names {
+            let subject = name.split(separator).next().unwrap_or(name);
+            let ticked = (name.to_owned(), String::new(), on.iter().any(|asked| asked == name));
+            match groups.last_mut().filter(|group| group.title == subject) {
+                Some(group) => group.boxes.push(ticked),
+                None => groups.push(Self { title: subject.to_owned(), boxes: vec![ticked] }),
+            }
+        }
+        groups
+    }
+}
+
 impl Field {
     /// What was written in its place; a secret is written again.
     pub fn take(&mut self, written: &Fields) {

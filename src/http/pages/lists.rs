@@ -7,7 +7,7 @@ use super::{Action, Block, Cell, Field, Form, Notice, Refused, Table, Tone, Visi
 use crate::domain::api_key::{ApiKey, ApiKeyFilter, OwnerFilter, StatusFilter};
 use crate::domain::application::Application;
 use crate::domain::id::{OrganizationId, UserId};
-use crate::domain::page::{Order, Page, PageRequest, SortKey};
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::permission::HolderKind;
 use crate::domain::timestamp::Timestamp;
 
@@ -45,17 +45,16 @@ pub async fn keys<W: Who>(
     let listed = some_keys(visit, keys, status, &visit.page_request()).await?;
     let shown: Vec<_> = listed.data.iter().map(|key| key.id).collect();
     let hours = authority.uses_of_api_keys(visit.caller(), &organization, &shown).await.map_err(|error| visit.refused(error))?;
-    let owners = match keys.named {
-        true => {
-            authority.owners_of_api_keys(visit.caller(), keys.organization, &listed.data).await.map_err(|error| visit.refused(error))?
-        }
-        false => HashMap::new(),
+    let owners = if keys.named {
+        authority.owners_of_api_keys(visit.caller(), keys.organization, &listed.data).await.map_err(|error| visit.refused(error))?
+    } else {
+        HashMap::new()
     };
     let mut table = Table::new("", &KEY_COLUMNS, empty);
     table.filters = filters;
     if listed.data.is_empty() && !visit.query.has("search") {
-        let one = PageRequest { limit: 1, by: SortKey::Created, order: Order::Descending, cursor: None };
-        let ended = status == StatusFilter::Ended || !some_keys(visit, keys, StatusFilter::Ended, &one).await?.data.is_empty();
+        let ended =
+            status == StatusFilter::Ended || !some_keys(visit, keys, StatusFilter::Ended, &PageRequest::newest(1)).await?.data.is_empty();
         table.fresh = !ended;
         match status {
             StatusFilter::Ended => table.empty = "None was revoked, and none has expired.".into(),
@@ -77,8 +76,8 @@ pub async fn keys<W: Who>(
 
 async fn some_keys<W: Who>(visit: &Visit<W>, keys: &Keys, status: StatusFilter, request: &PageRequest) -> Result<Page<ApiKey>, Refused> {
     let (authority, organization) = (&visit.app.authority, keys.organization.to_string());
-    let (organization_id, search) = (Some(organization.clone()), visit.query.owned("search"));
-    let filter = ApiKeyFilter { owner: keys.owner, user_id: None, organization_id, status, search };
+    let search = visit.query.owned("search");
+    let filter = ApiKeyFilter { owner: keys.owner, user_id: None, organization_id: Some(organization.clone()), status, search };
     let listed = match keys.user {
         Some(user) => authority.list_api_keys_of_user(visit.caller(), &user.to_string(), filter, request).await,
         None => authority.list_api_keys_of_organization(visit.caller(), &organization, filter, request).await,
@@ -86,8 +85,8 @@ async fn some_keys<W: Who>(visit: &Visit<W>, keys: &Keys, status: StatusFilter, 
     listed.map_err(|error| visit.refused(error))
 }
 
-/// The form of a new key for such a holder in an organization, as its settings have it; `about` says what an organization's is, and it is `open` at once where
-/// there is nothing yet.
+/// The form of a new key for such a holder in an organization, as its settings have it; `about` says what an organization's is, and it is
+/// `open` at once where there is nothing yet.
 pub async fn new_key<W: Who>(
     visit: &Visit<W>,
     (holder, about): (HolderKind, &str),

@@ -2,7 +2,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::sent::Unfit;
+use super::sent::{Unfit, Why};
 use super::view::{Frame, Link, Notice, Page, Tone};
 use crate::authority::error::Error;
 use crate::http::App;
@@ -16,7 +16,7 @@ pub struct Refused {
     frame: Box<Frame>,
     cause: Option<Box<str>>,
     /// Of a form, which is shown again with it.
-    unfit: Option<Box<Unfit>>,
+    unfit: Option<Why>,
     /// Whether there is a way on from here.
     leads_home: bool,
     /// Where to go instead of reading a page.
@@ -51,12 +51,11 @@ impl Refused {
     pub fn repeated(app: &App) -> Self {
         let text = "This form was sent before, and what it asks for was done then. Where it made a secret, that was shown then and is not shown \
                     again: if it was not copied, rotate it, or make another one.";
-        let unfit = Some(Box::new(Unfit::Repeated(text.into())));
-        Self { unfit, ..Self::new(app, StatusCode::CONFLICT, "It was done already", text) }
+        Self { unfit: Some(Why::Repeated), ..Self::new(app, StatusCode::CONFLICT, "It was done already", text) }
     }
 
     fn unfit(self) -> Self {
-        Self { unfit: Some(Box::new(Unfit::Refused(self.text.clone()))), ..self }
+        Self { unfit: Some(Why::Refused), ..self }
     }
 
     /// Sends the visitor to another page.
@@ -109,14 +108,14 @@ impl IntoResponse for Refused {
             return axum::response::Redirect::to(&path).into_response();
         }
         let mut page = Page::new(self.title);
-        page.push(Notice::new(if self.status.is_success() { Tone::Plain } else { Tone::Bad }, self.text));
+        page.push(Notice::new(if self.status.is_success() { Tone::Plain } else { Tone::Bad }, &self.text));
         let mut frame = self.frame;
         if self.leads_home && frame.navigation.is_empty() {
             frame.navigation.push(Link::new(format!("{}/{}", frame.base, frame.area), "Go to the first page"));
         }
         let mut response = (self.status, frame.render(&page)).into_response();
-        if let Some(unfit) = self.unfit {
-            response.extensions_mut().insert(*unfit);
+        if let Some(why) = self.unfit {
+            response.extensions_mut().insert(Unfit { why, text: self.text });
         }
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(cause.into()));

@@ -6,21 +6,21 @@ use super::{Cell, Facts, Question, Refused, Visit, Who};
 use crate::domain::api_key::{ApiKey, ApiKeyFilter, ApiKeyStatus, OwnerFilter, StatusFilter};
 use crate::domain::application::Application;
 use crate::domain::client_secret::{ClientSecret, SecretStatus};
-use crate::domain::page::{Order, Page, PageRequest, SortKey};
+use crate::domain::page::{Page, PageRequest};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// So many are counted, and no more.
-const SOME: PageRequest = PageRequest { limit: 100, by: SortKey::Created, order: Order::Descending, cursor: None };
+const SOME: PageRequest = PageRequest::newest(100);
 
 /// What hangs on a key.
 pub async fn of_key<W: Who>(visit: &Visit<W>, key: &ApiKey, back: String) -> Result<Question<'static>, Refused> {
-    let (_, _, hours) =
-        visit.app.authority.api_key_usage(visit.caller(), &key.id.to_string()).await.map_err(|error| visit.refused(error))?;
-    let last: i64 = hours.iter().filter(|hour| hour.hour >= visit.now().hour() - 1).map(|hour| hour.uses).sum();
+    let organization = key.owner.organization_id().to_string();
+    let hours = visit.app.authority.uses_of_api_keys(visit.caller(), &organization, &[key.id]).await;
+    let hours = hours.map_err(|error| visit.refused(error))?.of_one(&key.id);
     let rows = vec![
         ("Name".to_owned(), Cell::text(key.name.as_str())),
         ("Key Prefix".to_owned(), Cell::code(key.obfuscated_value.clone())),
-        ("Uses in this hour and the one before".to_owned(), Cell::Number(last)),
+        ("Uses in this hour and the one before".to_owned(), Cell::Number(hours.iter().rev().take(2).sum())),
         ("Last Used".to_owned(), Cell::Time(key.last_used_at, "never")),
         ("From".to_owned(), Cell::text(key.last_used_ip.clone().unwrap_or_default())),
     ];

@@ -20,31 +20,31 @@ pub fn successor(secrets: &[ClientSecret]) -> Option<&ClientSecret> {
 }
 
 /// One of the two credentials of a rotation.
-pub struct Turn {
+struct Turn {
     /// As it is told from the other.
-    pub hint: String,
+    hint: String,
     /// Uses since the rotation.
-    pub uses: i64,
-    pub first_used_at: Option<Timestamp>,
-    pub last_used_at: Option<Timestamp>,
-    pub last_used_ip: Option<String>,
+    uses: i64,
+    first_used_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+    last_used_ip: Option<String>,
 }
 
 /// A rotation that is under way.
-pub struct Turning {
+struct Turning {
     /// `secret` or `API key`, and what is done to one that can go.
-    pub what: &'static str,
-    pub end: &'static str,
-    pub began_at: Timestamp,
-    pub new: Turn,
-    pub old: Vec<Turn>,
+    what: &'static str,
+    end: &'static str,
+    began_at: Timestamp,
+    new: Turn,
+    old: Vec<Turn>,
     /// How long the tokens of the old one live.
-    pub tokens_live_for: Duration,
+    tokens_live_for: Duration,
 }
 
 impl Turning {
     /// How far it is, and whether the old one can go.
-    pub fn blocks(&self, now: Timestamp) -> [Block; 2] {
+    fn blocks(&self, now: Timestamp) -> [Block; 2] {
         let row = |age: &str, turn: &Turn| (format!("The {age} one, {}", turn.hint), Cell::Number(turn.uses));
         let last = |turn: &Turn| {
             let from = turn.last_used_ip.clone().unwrap_or_default();

@@ -25,13 +25,19 @@ const MAX_FORM_BYTES: usize = 512 * 1024;
 #[derive(Clone, Default)]
 pub struct Sent(Bytes);
 
-/// Why a form that was sent was not taken, in the extensions of the page that says so.
+/// That a form was not taken, in the extensions of the page that says why.
 #[derive(Clone)]
-pub enum Unfit {
+pub struct Unfit {
+    pub why: Why,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Why {
     /// Something in it, or in the state of things.
-    Refused(String),
+    Refused,
     /// It came before.
-    Repeated(String),
+    Repeated,
 }
 
 /// A page that is shown because a form of it was not taken.
@@ -40,7 +46,7 @@ pub struct Again {
     /// Where the form was sent.
     to: String,
     sent: Sent,
-    why: Unfit,
+    unfit: Unfit,
 }
 
 impl Sent {
@@ -69,16 +75,17 @@ impl Again {
     pub fn put_into(&self, page: &mut Page, base: &str) {
         let is_it = |action: &str| action.strip_prefix(base).is_some_and(|path| path == self.to);
         let mut forms = page.blocks.iter_mut().filter_map(|block| if let Block::Form(form) = block { Some(form) } else { None });
-        match (&self.why, forms.find(|form| is_it(&form.action))) {
-            (Unfit::Refused(text), Some(form)) => {
+        let Unfit { why, text } = &self.unfit;
+        match (why, forms.find(|form| is_it(&form.action))) {
+            (Why::Refused, Some(form)) => {
                 let written = self.sent.fields();
                 form.fields.iter_mut().for_each(|field| field.take(&written));
                 form.version = form.version.and(self.sent.version());
                 form.refused.clone_from(text);
                 form.open = true;
             }
-            (Unfit::Refused(text), None) => page.blocks.insert(0, Notice::new(Tone::Bad, text).into()),
-            (Unfit::Repeated(text), _) => page.blocks.insert(0, Notice::new(Tone::Warn, text).into()),
+            (Why::Refused, None) => page.blocks.insert(0, Notice::new(Tone::Bad, text).into()),
+            (Why::Repeated, _) => page.blocks.insert(0, Notice::new(Tone::Warn, text).into()),
         }
     }
 }
@@ -98,22 +105,18 @@ pub async fn keep(State(Place { app, frame, pages }): State<Place>, request: Req
         return next.run(request).await;
     }
     let (mut parts, body) = request.into_parts();
+    let unread = |status, text: &str| Refused::new(&app, status, "That cannot be taken", text).within(frame(&app)).into_response();
     let sent = match read(&parts.headers, body, MAX_FORM_BYTES).await {
-        Ok(bytes) => Sent(bytes),
-        Err(error) => {
-            return Refused::new(&app, error.status(), "That cannot be taken", error.message()).within(frame(&app)).into_response();
-        }
+        Ok(bytes) if str::from_utf8(&bytes).is_ok() => Sent(bytes),
+        Ok(_) => return unread(StatusCode::UNPROCESSABLE_ENTITY, "The form is not UTF-8."),
+        Err(error) => return unread(error.status(), error.message()),
     };
-    if str::from_utf8(&sent.0).is_err() {
-        let text = "The form is not UTF-8.";
-        return Refused::new(&app, StatusCode::UNPROCESSABLE_ENTITY, "That cannot be taken", text).within(frame(&app)).into_response();
-    }
     parts.extensions.insert(sent.clone());
     let to = path_and_query(&parts.uri);
     let (headers, peer, id) =
         (parts.headers.clone(), parts.extensions.get::<Peer>().copied(), parts.extensions.get::<RequestId>().cloned());
     let response = next.run(Request::from_parts(parts, Body::empty())).await;
-    let Some(why) = response.extensions().get::<Unfit>().cloned() else { return response };
+    let Some(unfit) = response.extensions().get::<Unfit>().cloned() else { return response };
     let Some(page) = sent.fields().get("page").and_then(|page| page.parse::<Uri>().ok()) else { return response };
     let mut asked = Request::new(Body::empty());
     *asked.uri_mut() = page;
@@ -121,7 +124,7 @@ pub async fn keep(State(Place { app, frame, pages }): State<Place>, request: Req
     for name in [CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING] {
         asked.headers_mut().remove(name);
     }
-    asked.extensions_mut().insert(Again { to, sent, why });
+    asked.extensions_mut().insert(Again { to, sent, unfit });
     peer.map(|peer| asked.extensions_mut().insert(peer));
     id.map(|id| asked.extensions_mut().insert(id));
     let Ok(mut shown) = pages.oneshot(asked).await;
